@@ -1,0 +1,146 @@
+# mtls-shim. `make help` lists the targets.
+#
+# CFLAGS and LDFLAGS belong to the user; what the code itself needs is in the
+# variables with a leading underscore. Output goes to build/ and nowhere else.
+
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+WOLFSSL_SRC ?=
+SANITIZE ?=
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+
+# A sanitizer build has its own objects, so that neither build spoils the other.
+OUT := $(BUILD)$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
+comma := ,
+
+WOLFSSL := $(BUILD)/wolfssl/install
+WOLFSSL_A := $(WOLFSSL)/lib/libwolfssl.a
+INIH_A = $(firstword $(wildcard /usr/lib/*/libinih.a /usr/lib/libinih.a) libinih.a-is-missing)
+
+_CPPFLAGS := -D_GNU_SOURCE -I. -isystem $(WOLFSSL)/include -DMTLS_SHIM_VERSION='"$(VERSION)"'
+_CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasing \
+    -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+    -Wvla -Werror -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+_LDFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now
+LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -lm -ldl
+VERSION := 0.1.0
+
+# The layers, lowest first; a layer may include from itself and those before it.
+CONFIG_SRC := $(wildcard config/*.c)
+RECORD_SRC := $(wildcard shim/record/*.c)
+SESSION_SRC := $(wildcard shim/session/*.c)
+INTERPOSE_SRC := $(wildcard shim/interpose/*.c)
+RUN_SRC := $(wildcard tools/run/*.c)
+CTL_SRC := $(wildcard tools/ctl/*.c)
+UNIT_SRC := $(wildcard tests/unit/*.c)
+HELPER_SRC := $(wildcard tests/helpers/*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+
+objs = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+LOWER_OBJ := $(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
+SHIM := $(OUT)/lib/libmtls_shim.so
+RUN := $(OUT)/bin/mtls-run
+CTL := $(OUT)/bin/mtlsctl
+UNIT_BIN := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT_SRC))
+HELPER_BIN := $(patsubst tests/helpers/%.c,$(OUT)/tests/helpers/%,$(HELPER_SRC))
+BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(BENCH_SRC))
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help check test unit demo bench install uninstall lint format sanitize fuzz \
+    clean distclean test-setup
+
+all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Variables: PREFIX DESTDIR CFLAGS LDFLAGS V=1 SANITIZE=address,undefined WOLFSSL_SRC=/path"
+
+# ---- what the build needs --------------------------------------------------------
+
+$(BUILD)/setup.stamp: tools/setup.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/setup.sh build
+	$(Q)touch $@
+
+$(WOLFSSL_A): $(BUILD)/setup.stamp tools/build-wolfssl.sh tools/fetch-wolfssl.sh
+	$(Q)WOLFSSL_SRC='$(WOLFSSL_SRC)' tools/build-wolfssl.sh $(BUILD)/wolfssl
+	$(Q)touch $@
+
+# ---- objects ----------------------------------------------------------------------
+
+$(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
+	@echo "  CC    $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+# ---- products ---------------------------------------------------------------------
+
+$(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC)) shim/interpose/exports.map
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL \
+	    -Wl,--version-script=shim/interpose/exports.map -Wl,-z,nodelete \
+	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(RUN): $(call objs,$(RUN_SRC)) $(call objs,$(CONFIG_SRC))
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(CTL): $(call objs,$(CTL_SRC)) $(LOWER_OBJ)
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+
+# ---- tests ------------------------------------------------------------------------
+
+$(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(LOWER_OBJ)
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
+$(OUT)/tests/helpers/%: $(OUT)/obj/tests/helpers/%.o
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
+$(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
+$(BUILD)/setup-test.stamp: tools/setup.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/setup.sh test
+	$(Q)touch $@
+
+test-setup: $(BUILD)/setup-test.stamp
+
+# Unit tests need cmocka, which the test set-up installs.
+$(call objs,$(UNIT_SRC)): | $(BUILD)/setup-test.stamp
+
+unit: $(UNIT_BIN)
+	$(Q)tests/run --unit $(UNIT_BIN)
+
+check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN)  ## run every test
+	$(Q)BUILD=$(OUT) tests/run
+
+test: check
+
+-include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
+    $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC)))
+
+clean:  ## remove what was built here, keep wolfSSL
+	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-*
+
+distclean:  ## remove everything that was built or fetched
+	rm -rf $(BUILD)

@@ -1,0 +1,204 @@
+/*
+ * The record layer: TLS 1.3 and TLS 1.2 AEAD records on a flat struct.
+ *
+ * struct record holds no pointer, so that it can live in memory shared over fork and,
+ * later, cross exec.  What belongs to one process (expanded AEAD keys, the addresses of
+ * the buffers) is in struct record_conn.
+ *
+ * No function here ever blocks: all system calls are made with MSG_DONTWAIT.  Waiting
+ * is the caller's business and is done without any lock held.
+ *
+ * Readiness: undelivered plaintext always has at least one unread byte behind it in the
+ * kernel's receive queue (the sentinel), so that poll on the raw socket tells the truth.
+ * An end of stream by close_notify likewise keeps its last byte in the queue for ever.
+ */
+#ifndef SHIM_RECORD_RECORD_H
+#define SHIM_RECORD_RECORD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define RECORD_PLAINTEXT_MAX 16384
+#define RECORD_HEADER_LEN 5
+#define RECORD_CIPHERTEXT_MAX (RECORD_HEADER_LEN + RECORD_PLAINTEXT_MAX + 256)
+#define RECORD_BATCH_COUNT 4 /* full records sealed per sendmsg */
+#define RECORD_BATCH_PLAINTEXT_MAX (RECORD_BATCH_COUNT * RECORD_PLAINTEXT_MAX)
+
+/* Sizes of the two buffers that belong to a record; untouched pages cost nothing. */
+#define RECORD_RX_BUFFER_LEN 20480 /* one record, rounded up to pages */
+#define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages */
+
+enum record_suite {
+    RECORD_AES_128_GCM,
+    RECORD_AES_256_GCM,
+    RECORD_CHACHA20_POLY1305,
+};
+
+/* The real system calls; each as its libc namesake. Filled in once, before any use. */
+struct record_io {
+    ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
+    int (*shutdown)(int fd, int how);
+};
+extern struct record_io record_io;
+
+/* What a handshake hands over for one direction. */
+struct record_secrets {
+    uint8_t key[32];
+    uint8_t iv[12];        /* TLS 1.3 and ChaCha20: 12 bytes; TLS 1.2 GCM: 4 (salt) */
+    uint8_t secret[48];    /* TLS 1.3: application traffic secret, for KeyUpdate */
+    uint64_t seq;          /* of the next record */
+};
+
+/* One direction. Its lock guards it; reader and writer sit on separate cache lines. */
+struct record_dir {
+    pthread_mutex_t lock;  /* process-shared, robust */
+    uint64_t seq;
+    uint64_t epoch;        /* grows with each new key, so that cached AEADs notice */
+    uint8_t key[32];
+    uint8_t iv[12];
+    uint8_t secret[48];
+    uint32_t start;        /* first byte of what is kept in this direction's buffer */
+    uint32_t len;          /* its length */
+    /* rx: ciphertext of an incomplete record or, with leftover set, plaintext.
+     * tx: sealed bytes that the kernel has not taken yet. */
+    bool leftover;
+    uint8_t sentinel;      /* rx: bytes of a consumed record left in the kernel (0 or 1) */
+    _Atomic bool closed;   /* rx: close_notify came; tx: close_notify was sealed */
+    _Atomic int error;     /* negative errno that ended this direction, 0 while alive */
+    _Atomic uint64_t bytes; /* plaintext delivered or accepted so far */
+} __attribute__((aligned(64)));
+
+struct record {
+    uint16_t version;      /* 0x0303 or 0x0304 */
+    uint8_t suite;         /* enum record_suite */
+    uint8_t hash_len;      /* 32 or 48: hash of the suite, for KeyUpdate */
+    bool truncation_is_eof;
+    _Atomic bool key_update_wanted; /* the peer asked; sent before our next record */
+    _Atomic uint8_t alert_sent;     /* description of the fatal alert sent, 255 = none */
+    _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
+    struct record_dir rx, tx;
+};
+
+struct record_aead; /* expanded key of one direction; private to record/ */
+
+/* One process's view of a record. Zeroed by record_conn_init. */
+struct record_conn {
+    struct record *rec;
+    uint8_t *rx_buffer; /* RECORD_RX_BUFFER_LEN bytes, zero pages at first */
+    uint8_t *tx_buffer; /* RECORD_TX_BUFFER_LEN bytes */
+    struct record_aead *rx_aead, *tx_aead; /* expanded keys, under the direction's lock */
+};
+
+/*
+ * Prepares the locks of a zeroed record; keys come later.
+ *
+ * Returns  0 or -errno of pthread_mutex_init.
+ */
+int record_init(struct record *rec);
+
+/*
+ * Gives a record its keys: from here on it carries application data.
+ *
+ *   read, write  in  copied; the caller wipes its own
+ *
+ * Returns  0; -EINVAL for a version, suite or hash length that is not supported.
+ */
+int record_start(struct record *rec, uint16_t version, enum record_suite suite, uint8_t hash_len,
+                 const struct record_secrets *read, const struct record_secrets *write);
+
+/* Wipes all secrets and destroys the locks; nobody may be using the record. */
+void record_done(struct record *rec);
+
+/* Binds this process's view. Returns 0 or -ENOMEM. */
+int record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
+                     uint8_t *tx_buffer);
+void record_conn_done(struct record_conn *conn); /* wipes the expanded keys */
+
+/*
+ * Reads plaintext without blocking.
+ *
+ *   fd         in   the socket
+ *   iov,count  out  where plaintext goes; nothing is written past the returned count
+ *   flags      in   MSG_PEEK: as recv(2), but at most one record is peeked at;
+ *                   other flags are ignored
+ *
+ * Reads on while there is room and the kernel has data, so a short count means that
+ * nothing more was there.
+ *
+ * Returns  > 0 bytes; 0 end of stream (close_notify; FIN when truncation_is_eof or
+ *          after record_ignore_input); -EAGAIN nothing yet; -ECONNRESET the peer sent
+ *          a fatal alert or cut the stream short; -EPROTO the peer broke the protocol
+ *          (the fitting alert was sent and the socket shut down); other -errno of recv.
+ *          Errors are sticky.
+ *          -EFAULT for a bad buffer is not detected here.
+ * Safe     any number of threads and processes; not from a signal handler that
+ *          interrupted the same direction of the same record (-EDEADLK then).
+ * Source   RFC 8446 sections 5 and 6; RFC 5246 section 6.2.3.3; RFC 5288; RFC 7905.
+ */
+ssize_t record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags);
+
+/*
+ * Works on what has come in without delivering anything, so that the answer holds for
+ * the next record_read: handles tickets, KeyUpdates and alerts, assembles a record.
+ *
+ * Returns  1 a read would not give -EAGAIN; 0 it would.
+ */
+int record_readable(struct record_conn *conn, int fd);
+
+/* Bytes of plaintext known to be deliverable now (FIONREAD); assembles a record first. */
+size_t record_available(struct record_conn *conn, int fd);
+
+/*
+ * Seals and sends plaintext without blocking: pending bytes first, then as many batches
+ * as the kernel takes.  Bytes counted as accepted are either in the kernel or pending.
+ *
+ *   flags  in  flags for the real sendmsg (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
+ *
+ * Returns  > 0 bytes accepted (short: the kernel is full); 0 only for a total length of 0;
+ *          -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is
+ *          raised here); -errno of sendmsg (sticky).
+ */
+ssize_t record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags);
+
+/* Sends pending bytes. Returns 0 when none are left, -EAGAIN, or -errno (sticky). */
+int record_flush(struct record_conn *conn, int fd);
+bool record_pending(const struct record_conn *conn); /* a hint, without the lock */
+
+/*
+ * Seals a close_notify once and sends what the kernel takes.  Reading goes on.
+ *
+ * Returns  0 all is out; -EAGAIN something is pending: record_flush() later; -errno.
+ */
+int record_close_notify(struct record_conn *conn, int fd);
+
+/*
+ * Asks for a KeyUpdate of our sending keys, with or without asking the peer for one too.
+ * TLS 1.3 only. It goes out before the next record (also by itself near the AEAD limit).
+ *
+ * Returns  0; -EOPNOTSUPP for TLS 1.2.
+ */
+int record_key_update(struct record_conn *conn, int fd, bool request_peer);
+
+/*
+ * Takes what no program would have seen (a sentinel, tickets, close_notify) out of the
+ * kernel's queue before the last close, so that the kernel closes with FIN, not RST.
+ * Undelivered application data stays: a plain socket would reset, too.
+ *
+ * Returns  1 the peer has ended its stream; 0 it has not; application data counts as 0.
+ */
+int record_drain(struct record_conn *conn, int fd);
+
+/* From here on a FIN reads as end of stream: the program itself shut the reading side. */
+void record_ignore_input(struct record_conn *conn);
+
+/* Gives back the pages of buffers that hold nothing (madvise); cheap when none do. */
+void record_trim(struct record_conn *conn);
+
+#endif

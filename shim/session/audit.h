@@ -1,0 +1,90 @@
+/*
+ * The audit log: one JSON object a line, one write a line.
+ *
+ * Writing never blocks the program and never fails it: what cannot be written is
+ * counted, and the count is told by the next line that gets through ("dropped").
+ */
+#ifndef SHIM_SESSION_AUDIT_H
+#define SHIM_SESSION_AUDIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config/policy.h"
+#include "shim/session/peer.h"
+#include "shim/session/reason.h"
+
+enum audit_event {
+    AUDIT_POLICY_LOADED,
+    AUDIT_HANDSHAKE_OK,
+    AUDIT_HANDSHAKE_FAILED,
+    AUDIT_DENIED,
+    AUDIT_PLAINTEXT,
+    AUDIT_CLOSED,
+    AUDIT_OBSERVED,
+    AUDIT_WARNING,
+};
+
+/* The real system calls, so that the log never goes through our own wrappers. */
+struct audit_io {
+    int (*open)(const char *path, int flags, ...);
+    ssize_t (*write)(int fd, const void *buf, size_t len);
+    int (*socket)(int family, int type, int protocol);
+    int (*connect)(int fd, const struct sockaddr *address, socklen_t len);
+    int (*close)(int fd);
+    int (*fcntl)(int fd, int command, ...);
+};
+
+/* Everything a line may say; NULL, empty, negative or AF_UNSPEC fields are left out. */
+struct audit_record {
+    enum audit_event event;
+    const char *rule;
+    enum policy_direction direction;
+    bool has_direction;
+    const struct sockaddr *local, *remote;
+    const char *dialled_name;
+    const struct peer *peer;
+    const char *version;       /* "1.3" */
+    const char *cipher;        /* IANA name */
+    const char *group;
+    int resumed;               /* -1 = unknown */
+    int64_t duration_ms;       /* -1 = none */
+    int64_t bytes_in, bytes_out; /* -1 = none */
+    const struct failure *failure; /* gives reason and detail */
+    const char *own_serial;
+    const char *detail;        /* words when there is no failure */
+};
+#define AUDIT_RECORD_INIT                                                                  \
+    { .resumed = -1, .duration_ms = -1, .bytes_in = -1, .bytes_out = -1 }
+
+/*
+ * Opens the log as the policy says. MTLS_SHIM_LOG and MTLS_SHIM_LOG_LEVEL, when set,
+ * come before the policy's log and log_level ("none", "stderr", "syslog" or a path).
+ * The log's fd is moved as high as RLIMIT_NOFILE allows and is close-on-exec.
+ *
+ *   program, service  in  kept (must live on)
+ *
+ * Returns  0, or -errno when the log cannot be opened; nothing is logged then.
+ */
+int audit_open(const struct policy *policy, const char *program, const char *service,
+               const struct audit_io *io);
+
+/*
+ * Writes one line when the level lets it through (failed and denied: warning;
+ * the rest: info).
+ *
+ * Safe     threads; after fork in the child; leaves errno alone; no allocation.
+ */
+void audit_write(const struct audit_record *record);
+
+/*
+ * Whether fd is the log's, so that the fd wrappers keep a program that closes every fd
+ * from closing it.  Async-signal-safe.
+ */
+bool audit_owns_fd(int fd);
+
+/* The fd's new number after the program took its old one (dup2 over it); -1 = closed. */
+void audit_move_fd(void);
+
+#endif
