@@ -10,7 +10,8 @@
  *
  * Readiness: undelivered plaintext always has at least one unread byte behind it in the
  * kernel's receive queue (the sentinel), so that poll on the raw socket tells the truth.
- * An end of stream by close_notify likewise keeps its last byte in the queue for ever.
+ * An end of stream by close_notify is made lasting with shutdown(SHUT_RD), which for poll
+ * and recv is what a FIN is, and sends nothing; an error of ours with SHUT_RDWR.
  */
 #ifndef SHIM_RECORD_RECORD_H
 #define SHIM_RECORD_RECORD_H
@@ -56,6 +57,16 @@ struct record_secrets {
     uint64_t seq;          /* of the next record */
 };
 
+/* Messages between the records of application data; guarded by the lock of rx. */
+struct record_control {
+    uint8_t message[5];         /* TLS 1.3: what has come of a handshake message */
+    uint8_t message_len;        /* bytes in it */
+    uint32_t message_rest;      /* bytes of a ticket still to be skipped */
+    uint16_t handshake_count;   /* handshake records since the last application data */
+    uint8_t key_update_count;   /* KeyUpdates since then */
+    uint8_t idle_count;         /* empty records and ignored warnings since then */
+};
+
 /* One direction. Its lock guards it; reader and writer sit on separate cache lines. */
 struct record_dir {
     pthread_mutex_t lock;  /* process-shared, robust */
@@ -70,6 +81,7 @@ struct record_dir {
      * tx: sealed bytes that the kernel has not taken yet. */
     bool leftover;
     uint8_t sentinel;      /* rx: bytes of a consumed record left in the kernel (0 or 1) */
+    bool touched;          /* this direction's buffer has pages to give back */
     _Atomic bool closed;   /* rx: close_notify came; tx: close_notify was sealed */
     _Atomic int error;     /* negative errno that ended this direction, 0 while alive */
     _Atomic uint64_t bytes; /* plaintext delivered or accepted so far */
@@ -80,9 +92,12 @@ struct record {
     uint8_t suite;         /* enum record_suite */
     uint8_t hash_len;      /* 32 or 48: hash of the suite, for KeyUpdate */
     bool truncation_is_eof;
+    _Atomic bool input_ignored;     /* record_ignore_input: a FIN is an end of stream */
     _Atomic bool key_update_wanted; /* the peer asked; sent before our next record */
+    bool key_update_request;        /* and it asks the peer for one; under the lock of tx */
     _Atomic uint8_t alert_sent;     /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
+    struct record_control control;
     struct record_dir rx, tx;
 };
 
