@@ -1,0 +1,45 @@
+/*
+ * From the kernel to plaintext: DESIGN.md, "Reading and writing".  For all of it the
+ * caller holds the lock of rx and not that of tx.
+ *
+ * The rule that keeps poll right: the last byte of a record leaves the kernel's queue only
+ * together with the record's plaintext, or with the last byte of what is kept of it.
+ */
+#ifndef SHIM_RECORD_FETCH_H
+#define SHIM_RECORD_FETCH_H
+
+#include "shim/record/iov.h"
+#include "shim/record/record.h"
+
+/*
+ * Reads as many records as are sure to fit what is left in pos, and delivers them; keeps
+ * an incomplete one.  Nothing is kept when it is called.
+ *
+ *   pos  in/out  steps over what was delivered
+ *
+ * Returns  1 there may be more; 0 end of stream; -EAGAIN the kernel has no more; other
+ *          -errno: transient, or else rx's error from now on.  Whatever it returns,
+ *          something may have been delivered.
+ */
+__attribute__((warn_unused_result)) int
+record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos);
+
+/*
+ * Gets one record, going on with one that is kept incomplete.  It is delivered when it is
+ * sure to fit, else kept as leftover, with the sentinel in the kernel.
+ *
+ *   pos  in/out  as above; NULL: deliver nothing
+ *
+ * Returns  as above.
+ */
+__attribute__((warn_unused_result)) int
+record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos);
+
+/* Delivers leftover, as much as fits; takes the sentinel with its last byte. 0 or -errno. */
+__attribute__((warn_unused_result)) int
+record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos);
+
+/* Throws away what the kernel still has, within bounds; the stream has ended. */
+void record_fetch_discard(int fd);
+
+#endif

@@ -1,0 +1,73 @@
+#include "shim/record/lock.h"
+
+#include <errno.h>
+
+#include "shim/record/fail.h"
+
+int
+record_lock_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attr;
+
+    int err = pthread_mutexattr_init(&attr);
+    if (err != 0) {
+        return -err;
+    }
+    /* These three cannot fail with values that exist. */
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+    err = pthread_mutex_init(mutex, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return -err;
+}
+
+/* What the dead one was at may be half done: nothing of it is used. */
+static void
+recover(struct record_conn *conn, struct record_dir *dir, int fd)
+{
+    pthread_mutex_consistent(&dir->lock);
+    dir->leftover = false;
+    __atomic_store_n(&dir->len, 0, __ATOMIC_RELAXED);
+    record_fail_both(conn, fd, -ECONNRESET);
+}
+
+static int
+take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd,
+     int (*take_mutex)(pthread_mutex_t *))
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &lock->cancel_state);
+    int err = take_mutex(&dir->lock);
+
+    if (err != 0 && err != EOWNERDEAD) {
+        pthread_setcancelstate(lock->cancel_state, NULL);
+        return -err;
+    }
+    lock->held = &dir->lock;
+    if (err == EOWNERDEAD) {
+        recover(conn, dir, fd);
+    }
+    return 0;
+}
+
+int
+record_lock_take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd)
+{
+    return take(lock, conn, dir, fd, pthread_mutex_lock);
+}
+
+int
+record_lock_try(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir)
+{
+    return take(lock, conn, dir, -1, pthread_mutex_trylock);
+}
+
+void
+record_lock_release(struct record_lock *lock)
+{
+    if (lock->held != NULL) {
+        pthread_mutex_unlock(lock->held);
+        lock->held = NULL;
+        pthread_setcancelstate(lock->cancel_state, NULL);
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * The lock of one direction.  Order: rx, then tx.
+ *
+ * A thread is not cancelled while it holds one: bytes taken from the kernel and then lost
+ * would break the stream.  Nobody blocks with a lock held, so that nobody waits for long.
+ */
+#ifndef SHIM_RECORD_LOCK_H
+#define SHIM_RECORD_LOCK_H
+
+#include "shim/record/record.h"
+
+struct record_lock {
+    pthread_mutex_t *held; /* NULL: none */
+    int cancel_state;
+};
+
+/* A lock that is released at the end of the scope, if it was taken. */
+#define RECORD_LOCK_SCOPE __attribute__((cleanup(record_lock_release))) struct record_lock
+
+int record_lock_init(pthread_mutex_t *mutex); /* 0 or -errno */
+
+/*
+ * Takes the lock of dir, which is one of conn's two.
+ *
+ * If its last holder died, what it was at is not known: both directions then have the
+ * error -ECONNRESET and fd is shut down; no key is used again.
+ *
+ * Returns  0; -EDEADLK this thread holds it: a signal handler interrupted us.
+ */
+__attribute__((warn_unused_result)) int
+record_lock_take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd);
+
+/* As above, but -EBUSY when anybody holds it; for want of an fd nothing is shut down. */
+__attribute__((warn_unused_result)) int
+record_lock_try(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir);
+
+void record_lock_release(struct record_lock *lock);
+
+#endif

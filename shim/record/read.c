@@ -1,0 +1,140 @@
+#include <errno.h>
+
+#include "shim/record/fetch.h"
+#include "shim/record/lock.h"
+#include "shim/record/record.h"
+
+/*
+ * Gets one record of application data into the leftover, if it is there.
+ * Returns 1 there is leftover; 0 end of stream; -errno.
+ */
+static int
+assemble(struct record_conn *conn, int fd)
+{
+    struct record_dir *rx = &conn->rec->rx;
+
+    for (;;) {
+        if (rx->leftover) {
+            return 1;
+        }
+        if (rx->error != 0) {
+            return rx->error;
+        }
+        if (rx->closed) {
+            return 0;
+        }
+        int step = record_fetch_one(conn, fd, NULL);
+        if (step != 1) {
+            return step;
+        }
+    }
+}
+
+static ssize_t
+peek(struct record_conn *conn, int fd, struct record_iov *pos)
+{
+    struct record_dir *rx = &conn->rec->rx;
+
+    int step = assemble(conn, fd);
+    if (step != 1) {
+        return step;
+    }
+    size_t len = rx->len < pos->left ? rx->len : pos->left;
+    record_iov_scatter(pos, conn->rx_buffer + rx->start, len);
+    return (ssize_t)len;
+}
+
+/* Fills the buffers as far as possible. Returns why it stopped; 1: there is no room. */
+static int
+fill(struct record_conn *conn, int fd, struct record_iov *pos)
+{
+    struct record_dir *rx = &conn->rec->rx;
+
+    while (pos->left > 0) {
+        int step;
+
+        if (rx->leftover) {
+            step = record_fetch_leftover(conn, fd, pos);
+            step = step == 0 ? 1 : step;
+        } else if (rx->error != 0) {
+            step = rx->error;
+        } else if (rx->closed) {
+            step = 0;
+        } else if (rx->len > 0) {
+            step = record_fetch_one(conn, fd, pos);
+        } else {
+            step = record_fetch_many(conn, fd, pos);
+        }
+        if (step != 1) {
+            return step;
+        }
+    }
+    return 1;
+}
+
+ssize_t
+record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags)
+{
+    struct record_dir *rx = &conn->rec->rx;
+    struct record_iov pos = record_iov_make(iov, count);
+    size_t room = pos.left;
+    RECORD_LOCK_SCOPE lock = {0};
+
+    int err = record_lock_take(&lock, conn, rx, fd);
+    if (err != 0) {
+        return err;
+    }
+    if (room == 0) {
+        return 0;
+    }
+    if ((flags & MSG_PEEK) != 0) {
+        return peek(conn, fd, &pos);
+    }
+    err = fill(conn, fd, &pos);
+    size_t done = room - pos.left;
+    rx->bytes += done;
+    return done > 0 ? (ssize_t)done : err;
+}
+
+int
+record_readable(struct record_conn *conn, int fd)
+{
+    RECORD_LOCK_SCOPE lock = {0};
+
+    return record_lock_take(&lock, conn, &conn->rec->rx, fd) != 0 ||
+           assemble(conn, fd) != -EAGAIN;
+}
+
+size_t
+record_available(struct record_conn *conn, int fd)
+{
+    RECORD_LOCK_SCOPE lock = {0};
+
+    if (record_lock_take(&lock, conn, &conn->rec->rx, fd) != 0) {
+        return 0;
+    }
+    return assemble(conn, fd) == 1 ? conn->rec->rx.len : 0;
+}
+
+int
+record_drain(struct record_conn *conn, int fd)
+{
+    struct record_dir *rx = &conn->rec->rx;
+    RECORD_LOCK_SCOPE lock = {0};
+
+    if (record_lock_take(&lock, conn, rx, fd) != 0) {
+        return 0;
+    }
+    int step = assemble(conn, fd);
+    if (step == 1 || (step < 0 && rx->error == 0)) {
+        return 0;
+    }
+    record_fetch_discard(fd);
+    return 1;
+}
+
+void
+record_ignore_input(struct record_conn *conn)
+{
+    conn->rec->input_ignored = true;
+}

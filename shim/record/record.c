@@ -1,0 +1,140 @@
+#include "shim/record/record.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <wolfssl/options.h>
+
+#include <wolfssl/wolfcrypt/memory.h>
+
+#include "shim/record/aead.h"
+#include "shim/record/alert.h"
+#include "shim/record/bytes.h"
+#include "shim/record/lock.h"
+
+/* The struct is in memory shared with processes that may have another build of us. */
+_Static_assert(sizeof(struct record) == 448, "the layout of struct record is an interface");
+
+struct record_io record_io;
+
+int
+record_init(struct record *rec)
+{
+    int err = record_lock_init(&rec->rx.lock);
+    if (err != 0) {
+        return err;
+    }
+    err = record_lock_init(&rec->tx.lock);
+    if (err != 0) {
+        pthread_mutex_destroy(&rec->rx.lock);
+        return err;
+    }
+    rec->alert_sent = RECORD_ALERT_NONE;
+    rec->alert_received = RECORD_ALERT_NONE;
+    return 0;
+}
+
+static void
+start_dir(struct record_dir *dir, const struct record_secrets *from)
+{
+    memcpy(dir->key, from->key, sizeof(dir->key));
+    memcpy(dir->iv, from->iv, sizeof(dir->iv));
+    memcpy(dir->secret, from->secret, sizeof(dir->secret));
+    dir->seq = from->seq;
+    dir->epoch++;
+}
+
+int
+record_start(struct record *rec, uint16_t version, enum record_suite suite, uint8_t hash_len,
+             const struct record_secrets *read, const struct record_secrets *write)
+{
+    if ((version != RECORD_TLS_1_2 && version != RECORD_TLS_1_3) ||
+        (suite != RECORD_AES_128_GCM && suite != RECORD_AES_256_GCM &&
+         suite != RECORD_CHACHA20_POLY1305) ||
+        (hash_len != 32 && hash_len != 48)) {
+        return -EINVAL;
+    }
+    rec->version = version;
+    rec->suite = (uint8_t)suite;
+    rec->hash_len = hash_len;
+    start_dir(&rec->rx, read);
+    start_dir(&rec->tx, write);
+    return 0;
+}
+
+static void
+done_dir(struct record_dir *dir)
+{
+    pthread_mutex_destroy(&dir->lock);
+    wc_ForceZero(dir->key, sizeof(dir->key));
+    wc_ForceZero(dir->iv, sizeof(dir->iv));
+    wc_ForceZero(dir->secret, sizeof(dir->secret));
+}
+
+void
+record_done(struct record *rec)
+{
+    done_dir(&rec->rx);
+    done_dir(&rec->tx);
+}
+
+int
+record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
+                 uint8_t *tx_buffer)
+{
+    *conn = (struct record_conn){
+        .rec = rec,
+        .rx_buffer = rx_buffer,
+        .tx_buffer = tx_buffer,
+        .rx_aead = record_aead_new(),
+        .tx_aead = record_aead_new(),
+    };
+    if (conn->rx_aead == NULL || conn->tx_aead == NULL) {
+        record_conn_done(conn);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void
+record_conn_done(struct record_conn *conn)
+{
+    record_aead_free(conn->rx_aead);
+    record_aead_free(conn->tx_aead);
+    *conn = (struct record_conn){0};
+}
+
+/* Only whole pages are given back; the buffers need not be aligned. */
+static void
+give_back(uint8_t *buf, size_t len)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)buf + page - 1) & ~(page - 1);
+    uintptr_t last = ((uintptr_t)buf + len) & ~(page - 1);
+
+    /* Shared memory keeps its pages over MADV_DONTNEED; private memory has no REMOVE. */
+    if (first < last && madvise((void *)first, last - first, MADV_REMOVE) != 0) {
+        madvise((void *)first, last - first, MADV_DONTNEED);
+    }
+}
+
+static void
+trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len)
+{
+    RECORD_LOCK_SCOPE lock = {0};
+
+    /* A buffer in use is as good as full: the next call will do. */
+    if (record_lock_try(&lock, conn, dir) == 0 && dir->touched && dir->len == 0) {
+        dir->touched = false;
+        give_back(buf, len);
+    }
+}
+
+void
+record_trim(struct record_conn *conn)
+{
+    trim(conn, &conn->rec->rx, conn->rx_buffer, RECORD_RX_BUFFER_LEN);
+    trim(conn, &conn->rec->tx, conn->tx_buffer, RECORD_TX_BUFFER_LEN);
+}

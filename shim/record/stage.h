@@ -1,0 +1,26 @@
+/*
+ * A staging area for one thread, where ciphertext lies between the kernel and the caller.
+ *
+ * It is mapped when a thread first needs it and unmapped when the thread ends.  A signal
+ * handler that interrupts a thread in the middle of its work gets an area of its own.
+ */
+#ifndef SHIM_RECORD_STAGE_H
+#define SHIM_RECORD_STAGE_H
+
+#include <stdint.h>
+
+#include "shim/record/record.h"
+
+/* One sealed batch, or as much read at once; what is left fits the record's tx_buffer. */
+#define RECORD_STAGE_LEN RECORD_TX_BUFFER_LEN
+
+/*
+ * Takes an area of RECORD_STAGE_LEN bytes; its content is undefined.
+ *
+ * Returns  the area, to be given back by the same thread; NULL when out of memory.
+ * Safe     async-signal-safe but for a thread's very first use.
+ */
+uint8_t *record_stage_take(void);
+void record_stage_give(uint8_t *stage);
+
+#endif

@@ -1,0 +1,173 @@
+#include <errno.h>
+
+#include "shim/record/bytes.h"
+#include "shim/record/fail.h"
+#include "shim/record/iov.h"
+#include "shim/record/key_update.h"
+#include "shim/record/lock.h"
+#include "shim/record/protect.h"
+#include "shim/record/record.h"
+#include "shim/record/send.h"
+#include "shim/record/stage.h"
+
+/* Others would not mean the same for ciphertext (MSG_OOB), or not for a stage (ZEROCOPY). */
+#define FLAGS_PASSED (MSG_NOSIGNAL | MSG_MORE)
+
+/* One overhead is enough for each record of a batch; and the stage holds it. */
+_Static_assert(RECORD_STAGE_LEN >= RECORD_BATCH_PLAINTEXT_MAX + RECORD_BATCH_COUNT * 64,
+               "a sealed batch fits the stage");
+
+/*
+ * Why nothing can be sent. The kernel is asked again about EPIPE, so that it raises SIGPIPE
+ * or not, as the flags say, each time.
+ */
+static int
+ended(struct record_conn *conn, int fd, int flags)
+{
+    struct record_dir *tx = &conn->rec->tx;
+
+    if (tx->error == -EPIPE) {
+        struct msghdr nothing = {0};
+
+        record_io.sendmsg(fd, &nothing, flags | MSG_DONTWAIT);
+    }
+    return tx->error != 0 ? tx->error : tx->closed ? -EPIPE : 0;
+}
+
+/* Seals the next batch into the stage. Returns its length or -errno. */
+static ssize_t
+seal_batch(struct record_conn *conn, uint8_t *stage, struct record_iov *pos)
+{
+    size_t prefix = record_protect_prefix(conn->rec);
+    size_t total = 0;
+
+    for (int i = 0; i < RECORD_BATCH_COUNT && pos->left > 0; i++) {
+        size_t len = pos->left < RECORD_PLAINTEXT_MAX ? pos->left : RECORD_PLAINTEXT_MAX;
+
+        record_iov_gather(pos, stage + total + prefix, len);
+        ssize_t sealed = record_protect_seal(conn, RECORD_TYPE_DATA, stage + total, len);
+        if (sealed < 0) {
+            return sealed;
+        }
+        total += (size_t)sealed;
+    }
+    return (ssize_t)total;
+}
+
+/*
+ * Seals and sends a batch; what the kernel does not take is pending then, and counts as
+ * accepted: it cannot be sealed again.  Returns 0; -EAGAIN the kernel is full; -errno.
+ */
+static int
+send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos, int flags)
+{
+    struct record_iov before = *pos;
+
+    ssize_t len = seal_batch(conn, stage, pos);
+    if (len < 0) {
+        *pos = before;
+        return record_fail_both(conn, fd, (int)len);
+    }
+    ssize_t n = record_send_bytes(conn, fd, stage, (size_t)len, flags);
+    if (n < 0 && !record_fail_is_transient((int)n)) {
+        *pos = before;
+        return (int)n;
+    }
+    size_t taken = n < 0 ? 0 : (size_t)n;
+    if (taken < (size_t)len) {
+        record_send_keep(conn, stage + taken, (size_t)len - taken);
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+/* Sends as much as the kernel takes; pos steps over what is accepted. */
+static int
+send_all(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos, int flags)
+{
+    int err = record_send_pending(conn, fd, flags);
+
+    while (err == 0 && pos->left > 0) {
+        if (record_key_update_is_due(conn->rec)) {
+            err = record_key_update_send(conn, fd);
+        }
+        if (err == 0) {
+            err = send_batch(conn, fd, stage, pos, flags);
+        }
+        /* Once there is something to return, an error is the next call's: no signal now. */
+        flags |= MSG_NOSIGNAL;
+    }
+    return err;
+}
+
+ssize_t
+record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags)
+{
+    struct record_dir *tx = &conn->rec->tx;
+    struct record_iov pos = record_iov_make(iov, count);
+    size_t total = pos.left;
+    RECORD_LOCK_SCOPE lock = {0};
+
+    flags &= FLAGS_PASSED;
+    int err = record_lock_take(&lock, conn, tx, fd);
+    if (err != 0) {
+        return err;
+    }
+    err = ended(conn, fd, flags);
+    if (err != 0 || total == 0) {
+        return err;
+    }
+    uint8_t *stage = record_stage_take();
+    if (stage == NULL) {
+        return -ENOMEM;
+    }
+    err = send_all(conn, fd, stage, &pos, flags);
+    record_stage_give(stage);
+
+    size_t done = total - pos.left;
+    tx->bytes += done;
+    return done > 0 ? (ssize_t)done : err;
+}
+
+int
+record_flush(struct record_conn *conn, int fd)
+{
+    RECORD_LOCK_SCOPE lock = {0};
+
+    int err = record_lock_take(&lock, conn, &conn->rec->tx, fd);
+    if (err != 0) {
+        return err;
+    }
+    return conn->rec->tx.error != 0 ? conn->rec->tx.error
+                                    : record_send_pending(conn, fd, MSG_NOSIGNAL);
+}
+
+bool
+record_pending(const struct record_conn *conn)
+{
+    const struct record_dir *tx = &conn->rec->tx;
+
+    return __atomic_load_n(&tx->len, __ATOMIC_RELAXED) > 0 && tx->error == 0;
+}
+
+int
+record_close_notify(struct record_conn *conn, int fd)
+{
+    static const uint8_t message[] = {1, 0}; /* warning, close_notify */
+    struct record_dir *tx = &conn->rec->tx;
+    RECORD_LOCK_SCOPE lock = {0};
+
+    int err = record_lock_take(&lock, conn, tx, fd);
+    if (err != 0) {
+        return err;
+    }
+    if (tx->error != 0) {
+        return tx->error;
+    }
+    if (tx->closed) {
+        return record_send_pending(conn, fd, MSG_NOSIGNAL);
+    }
+    err = record_send_control(conn, fd, RECORD_TYPE_ALERT, message, sizeof(message));
+    tx->closed = err == 0 || err == -EAGAIN;
+    return err;
+}
