@@ -98,7 +98,7 @@ deliver(struct record_conn *conn, int fd, uint8_t *buf, size_t len, struct recor
         len -= (size_t)total;
     }
     keep(conn, buf, len);
-    return 1;
+    return RECORD_FETCH_MORE;
 }
 
 int
@@ -122,17 +122,17 @@ record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
     if (step == -ESHUTDOWN) {
         return 0;
     }
-    return step == 1 && (size_t)n < want ? -EAGAIN : step;
+    return step == RECORD_FETCH_MORE && (size_t)n < want ? RECORD_FETCH_SHORT : step;
 }
 
-/* Makes the kept bytes `want` many. Returns 1 when they are; else as the functions above. */
+/* Makes the kept bytes `want` many. Returns RECORD_FETCH_MORE when they are. */
 static int
 fill(struct record_conn *conn, int fd, size_t want)
 {
     struct record_dir *rx = &conn->rec->rx;
 
     if (rx->len >= want) {
-        return 1;
+        return RECORD_FETCH_MORE;
     }
     rx->start = 0;
     rx->touched = true;
@@ -141,7 +141,7 @@ fill(struct record_conn *conn, int fd, size_t want)
         return (int)n;
     }
     rx->len += (uint32_t)n;
-    return rx->len == want ? 1 : -EAGAIN;
+    return rx->len == want ? RECORD_FETCH_MORE : RECORD_FETCH_SHORT;
 }
 
 /*
@@ -175,18 +175,18 @@ finish(struct record_conn *conn, int fd, size_t total, struct record_iov *pos)
     int kind = open_record(conn, fd, conn->rx_buffer, total, &content);
     if (kind > 0 && rx->sentinel == 0) {
         record_iov_scatter(pos, content.data, content.len);
-        return 1;
+        return RECORD_FETCH_MORE;
     }
     if (kind > 0) {
         rx->leftover = true;
         rx->start = (uint32_t)(content.data - conn->rx_buffer);
         rx->len = (uint32_t)content.len;
-        return 1;
+        return RECORD_FETCH_MORE;
     }
     if (kind == 0 || kind == -ESHUTDOWN) {
         int err = take_sentinel(conn, fd);
 
-        return err != 0 ? err : kind == 0 ? 1 : 0;
+        return err != 0 ? err : kind == 0 ? RECORD_FETCH_MORE : 0;
     }
     return kind;
 }
@@ -197,7 +197,7 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
     struct record_dir *rx = &conn->rec->rx;
 
     int step = fill(conn, fd, RECORD_HEADER_LEN);
-    if (step != 1) {
+    if (step != RECORD_FETCH_MORE) {
         return step;
     }
     ssize_t total = check_header(conn, fd, conn->rx_buffer);
@@ -207,7 +207,7 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
     bool fits = pos != NULL && (size_t)total - record_protect_overhead(conn->rec) <= pos->left;
 
     step = fill(conn, fd, fits ? (size_t)total : (size_t)total - 1);
-    if (step != 1) {
+    if (step != RECORD_FETCH_MORE) {
         return step;
     }
     if (!fits) {

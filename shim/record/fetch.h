@@ -11,15 +11,18 @@
 #include "shim/record/iov.h"
 #include "shim/record/record.h"
 
+#define RECORD_FETCH_MORE 1  /* the kernel may have more */
+#define RECORD_FETCH_SHORT 2 /* it gave less than was asked for: at most a FIN is left */
+
 /*
  * Reads as many records as are sure to fit what is left in pos, and delivers them; keeps
  * an incomplete one.  Nothing is kept when it is called.
  *
  *   pos  in/out  steps over what was delivered
  *
- * Returns  1 there may be more; 0 end of stream; -EAGAIN the kernel has no more; other
- *          -errno: transient, or else rx's error from now on.  Whatever it returns,
- *          something may have been delivered.
+ * Returns  RECORD_FETCH_MORE, RECORD_FETCH_SHORT; 0 end of stream; -EAGAIN the kernel has
+ *          no more; other -errno: transient, or else rx's error from now on.  Whatever it
+ *          returns, something may have been delivered.
  */
 __attribute__((warn_unused_result)) int
 record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos);

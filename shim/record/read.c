@@ -24,7 +24,7 @@ assemble(struct record_conn *conn, int fd)
             return 0;
         }
         int step = record_fetch_one(conn, fd, NULL);
-        if (step != 1) {
+        if (step <= 0) {
             return step;
         }
     }
@@ -44,32 +44,42 @@ peek(struct record_conn *conn, int fd, struct record_iov *pos)
     return (ssize_t)len;
 }
 
-/* Fills the buffers as far as possible. Returns why it stopped; 1: there is no room. */
+/* One step of reading. Returns as record_fetch_many(). */
 static int
-fill(struct record_conn *conn, int fd, struct record_iov *pos)
+step_on(struct record_conn *conn, int fd, struct record_iov *pos)
 {
     struct record_dir *rx = &conn->rec->rx;
 
-    while (pos->left > 0) {
-        int step;
+    if (rx->leftover) {
+        int err = record_fetch_leftover(conn, fd, pos);
 
-        if (rx->leftover) {
-            step = record_fetch_leftover(conn, fd, pos);
-            step = step == 0 ? 1 : step;
-        } else if (rx->error != 0) {
-            step = rx->error;
-        } else if (rx->closed) {
-            step = 0;
-        } else if (rx->len > 0) {
-            step = record_fetch_one(conn, fd, pos);
-        } else {
-            step = record_fetch_many(conn, fd, pos);
-        }
-        if (step != 1) {
-            return step;
-        }
+        return err != 0 ? err : RECORD_FETCH_MORE;
     }
-    return 1;
+    if (rx->error != 0) {
+        return rx->error;
+    }
+    if (rx->closed) {
+        return 0;
+    }
+    return rx->len > 0 ? record_fetch_one(conn, fd, pos) : record_fetch_many(conn, fd, pos);
+}
+
+/*
+ * Fills the buffers as far as possible; room is their length.  When nothing was delivered
+ * a short answer of the kernel is not enough: a FIN may be left, and is news.
+ *
+ * Returns  why it stopped; of no interest when something was delivered.
+ */
+static int
+fill(struct record_conn *conn, int fd, struct record_iov *pos, size_t room)
+{
+    int step = RECORD_FETCH_MORE;
+
+    while (pos->left > 0 && (step == RECORD_FETCH_MORE ||
+                             (step == RECORD_FETCH_SHORT && pos->left == room))) {
+        step = step_on(conn, fd, pos);
+    }
+    return step;
 }
 
 ssize_t
@@ -90,7 +100,7 @@ record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count
     if ((flags & MSG_PEEK) != 0) {
         return peek(conn, fd, &pos);
     }
-    err = fill(conn, fd, &pos);
+    err = fill(conn, fd, &pos, room);
     size_t done = room - pos.left;
     rx->bytes += done;
     return done > 0 ? (ssize_t)done : err;
