@@ -1,0 +1,93 @@
+#include "tools/run/elf.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+#include <unistd.h>
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define NATIVE_DATA ELFDATA2LSB
+#else
+#define NATIVE_DATA ELFDATA2MSB
+#endif
+#define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
+
+/* More program headers than any linker writes: a damaged file. */
+#define MAX_HEADERS 512
+
+static int
+read_at(int fd, void *buffer, size_t len, off_t offset)
+{
+    ssize_t got = pread(fd, buffer, len, offset);
+
+    if (got < 0) {
+        return -errno;
+    }
+    return (size_t)got == len ? 0 : -EBADMSG;
+}
+
+static int
+read_loader(int fd, const ElfW(Phdr) *header, struct run_elf *elf)
+{
+    int rc;
+
+    if (header->p_filesz < 2 || header->p_filesz > sizeof(elf->loader)) {
+        return -EBADMSG;
+    }
+    rc = read_at(fd, elf->loader, header->p_filesz, (off_t)header->p_offset);
+    if (rc == 0 && elf->loader[header->p_filesz - 1] != '\0') {
+        rc = -EBADMSG;
+    }
+    if (rc != 0) {
+        elf->loader[0] = '\0';
+        return rc;
+    }
+    elf->has_loader = true;
+    return 0;
+}
+
+int
+run_elf_read(int fd, struct run_elf *elf)
+{
+    ElfW(Ehdr) ehdr;
+    ElfW(Phdr) phdr;
+    int rc;
+
+    memset(elf, 0, sizeof(*elf));
+    memset(&ehdr, 0, sizeof(ehdr));
+    if (pread(fd, &ehdr, sizeof(ehdr), 0) < 0) {
+        return -errno;
+    }
+    if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) != 0) {
+        return -ENOEXEC;
+    }
+    elf->class = ehdr.e_ident[EI_CLASS];
+    elf->data = ehdr.e_ident[EI_DATA];
+    /* e_machine sits at the same place in both classes; the rest does not. */
+    elf->machine = ehdr.e_machine;
+    if (elf->class != NATIVE_CLASS || elf->data != NATIVE_DATA) {
+        return 0;
+    }
+    if (ehdr.e_phentsize != sizeof(phdr) || ehdr.e_phnum > MAX_HEADERS) {
+        return -EBADMSG;
+    }
+    for (unsigned i = 0; i < ehdr.e_phnum; i++) {
+        off_t where = (off_t)(ehdr.e_phoff + (ElfW(Off))i * sizeof(phdr));
+
+        rc = read_at(fd, &phdr, sizeof(phdr), where);
+        if (rc != 0) {
+            return rc;
+        }
+        if (phdr.p_type == PT_INTERP) {
+            return read_loader(fd, &phdr, elf);
+        }
+    }
+    return 0;
+}
+
+bool
+run_elf_same_machine(const struct run_elf *a, const struct run_elf *b)
+{
+    return a->class == b->class && a->data == b->data && a->machine == b->machine;
+}

@@ -1,0 +1,31 @@
+/* What an ELF file's headers say about whether a library can be preloaded into it. */
+#ifndef TOOLS_RUN_ELF_H
+#define TOOLS_RUN_ELF_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct run_elf {
+    unsigned char class;   /* ELFCLASS32 or ELFCLASS64 */
+    unsigned char data;    /* ELFDATA2LSB or ELFDATA2MSB */
+    unsigned machine;      /* EM_... */
+    bool has_loader;       /* a PT_INTERP is there: dynamically linked */
+    char loader[PATH_MAX]; /* its path; "" when has_loader is false */
+};
+
+/*
+ * Reads the headers of an open file.
+ *
+ *   fd   in   readable; its offset is left alone
+ *   elf  out  class, data and machine; loader only for files of this program's class
+ *             and byte order, since no other is ever preloaded into
+ *
+ * Returns  0; -ENOEXEC when the file is not ELF; -EBADMSG when its headers are
+ *          damaged; another -E... from reading.
+ */
+int run_elf_read(int fd, struct run_elf *elf) __attribute__((warn_unused_result));
+
+/* Whether both are for the same class, byte order and processor. */
+bool run_elf_same_machine(const struct run_elf *a, const struct run_elf *b);
+
+#endif

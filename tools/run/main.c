@@ -1,0 +1,267 @@
+/* mtls-run: starts a program under mtls-shim, or says why it cannot. */
+#include "config/material.h"
+#include "config/policy.h"
+#include "tools/run/elf.h"
+#include "tools/run/find.h"
+#include "tools/run/preload.h"
+#include "tools/run/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: mtls-run [-p POLICY] [-s SERVICE] [-v] [--] PROGRAM [ARG...]\n";
+
+static const char help[] =
+    "Starts PROGRAM with mutual TLS on its TCP connections, as a policy says.\n"
+    "\n"
+    "  -p, --policy FILE   the policy (default: $MTLS_SHIM_POLICY, else\n"
+    "                      " POLICY_DEFAULT_PATH ")\n"
+    "  -s, --service NAME  the name that rules with \"service\" match\n"
+    "  -v, --verbose       say on stderr what is done\n"
+    "  -h, --help          show this text\n"
+    "  -V, --version       show the version\n"
+    "\n"
+    "With MTLS_SHIM=off in the environment PROGRAM is started untouched.\n"
+    "Exit status: the program's own; 78 the policy is bad, 125 mtls-run itself failed,\n"
+    "126 PROGRAM cannot be shimmed or run, 127 PROGRAM was not found.\n"
+    "See mtls-run(1).\n";
+
+struct options {
+    const char *policy;
+    const char *service;
+    bool verbose;
+    char **command;
+};
+
+/* Returns -1 to go on, else the exit status. */
+static int
+parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option table[] = {
+        {"policy", required_argument, NULL, 'p'},
+        {"service", required_argument, NULL, 's'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    int c;
+
+    opterr = 0;
+    /* "+": what follows PROGRAM is the program's. */
+    while ((c = getopt_long(argc, argv, "+:p:s:vhV", table, NULL)) != -1) {
+        switch (c) {
+        case 'p':
+            options->policy = optarg;
+            break;
+        case 's':
+            options->service = optarg;
+            break;
+        case 'v':
+            options->verbose = true;
+            break;
+        case 'h':
+            printf("%s%s", usage, help);
+            return EXIT_SUCCESS;
+        case 'V':
+            printf("mtls-run %s\n", MTLS_SHIM_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            fprintf(stderr, "mtls-run: %s: %s\n%s", argv[optind - 1],
+                    c == ':' ? "needs a value" : "unknown option", usage);
+            return RUN_EXIT_OWN;
+        }
+    }
+    options->command = argv + optind;
+    if (options->command[0] == NULL) {
+        fprintf(stderr, "mtls-run: no PROGRAM given\n%s", usage);
+        return RUN_EXIT_OWN;
+    }
+    return -1;
+}
+
+static int
+say_refusal(const struct run_refusal *refusal)
+{
+    fprintf(stderr, "mtls-run: %s\n", refusal->text);
+    return refusal->status;
+}
+
+/* Makes the policy's path absolute without following links: they may be swapped. */
+static int
+policy_path(const char *given, char path[PATH_MAX])
+{
+    char cwd[PATH_MAX];
+    const char *name = given;
+
+    if (name == NULL) {
+        name = getenv("MTLS_SHIM_POLICY");
+    }
+    if (name == NULL || name[0] == '\0') {
+        name = POLICY_DEFAULT_PATH;
+    }
+    if (name[0] == '/') {
+        return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX ? 0 : -ENAMETOOLONG;
+    }
+    if (getcwd(cwd, sizeof(cwd)) == NULL) {
+        return -errno;
+    }
+    return snprintf(path, PATH_MAX, "%s/%s", cwd, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Loads the policy and every identity as the library will, so that problems show now. */
+static int
+check_policy(const char *path)
+{
+    struct policy_report report = {policy_report_to_file, stderr, 0};
+    struct policy *policy = policy_load(path, &report);
+
+    for (size_t i = 0; policy != NULL && i < policy->identity_count; i++) {
+        struct material material;
+        int rc;
+
+        memset(&material, 0, sizeof(material));
+        rc = material_load(policy, &policy->identities[i], &report, &material);
+        material_done(&material);
+        if (rc != 0 && report.count == 0) {
+            report.count = 1; /* refused without words: refuse all the same */
+        }
+    }
+    if (policy == NULL && report.count == 0) {
+        report.count = 1;
+    }
+    policy_free(policy);
+    return report.count;
+}
+
+/* The loader of the C library that this program, and so the library, was built for. */
+static int
+read_own(const char *library, struct run_elf *library_elf, char loader[PATH_MAX])
+{
+    struct run_elf self;
+    int rc;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = run_elf_read(fd, &self);
+    close(fd);
+    if (rc != 0) {
+        return rc;
+    }
+    memcpy(loader, self.loader, PATH_MAX);
+    fd = open(library, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = run_elf_read(fd, library_elf);
+    close(fd);
+    return rc;
+}
+
+static int
+set_environment(const struct options *options, const char *library, const char *policy)
+{
+    int rc = run_preload_set(library);
+
+    if (rc == 0 && (setenv("MTLS_SHIM", "on", 1) != 0 ||
+                    setenv("MTLS_SHIM_POLICY", policy, 1) != 0 ||
+                    (options->service != NULL &&
+                     setenv("MTLS_SHIM_SERVICE", options->service, 1) != 0))) {
+        rc = -errno;
+    }
+    return rc;
+}
+
+/* Everything that stands between the command line and exec; -1 to go on. */
+static int
+prepare(const struct options *options, const char *program)
+{
+    char library[PATH_MAX];
+    char loader[PATH_MAX];
+    char policy[PATH_MAX];
+    struct run_refusal refusal;
+    struct run_elf elf;
+    int problems;
+    int rc;
+
+    if (run_preload_find(library, &refusal) != 0) {
+        return say_refusal(&refusal);
+    }
+    rc = read_own(library, &elf, loader);
+    if (rc != 0) {
+        fprintf(stderr, "mtls-run: %s: %s\n", library, strerror(-rc));
+        return RUN_EXIT_OWN;
+    }
+    if (options->verbose) {
+        fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library, program);
+    }
+    if (run_target_check(program, &elf, loader, options->verbose, &refusal) != 0) {
+        return say_refusal(&refusal);
+    }
+    rc = policy_path(options->policy, policy);
+    if (rc != 0) {
+        fprintf(stderr, "mtls-run: the policy's path: %s\n", strerror(-rc));
+        return POLICY_EXIT_CONFIG;
+    }
+    if (options->verbose) {
+        fprintf(stderr, "mtls-run: policy %s\n", policy);
+    }
+    problems = check_policy(policy);
+    if (problems != 0) {
+        fprintf(stderr, "mtls-run: %s was not started: %d problem%s in the policy %s\n",
+                program, problems, problems == 1 ? "" : "s", policy);
+        return POLICY_EXIT_CONFIG;
+    }
+    rc = set_environment(options, library, policy);
+    if (rc != 0) {
+        fprintf(stderr, "mtls-run: LD_PRELOAD=%s: %s\n", library,
+                rc == -EINVAL ? "the path may hold neither spaces nor colons"
+                              : strerror(-rc));
+        return RUN_EXIT_OWN;
+    }
+    return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct run_refusal refusal;
+    char program[PATH_MAX];
+    const char *mode = getenv("MTLS_SHIM");
+    int status = parse_options(argc, argv, &options);
+
+    if (status >= 0) {
+        return status;
+    }
+    if (run_find_program(options.command[0], program, &refusal) != 0) {
+        return say_refusal(&refusal);
+    }
+    if (mode != NULL && strcmp(mode, "off") == 0) {
+        if (options.verbose) {
+            fprintf(stderr, "mtls-run: MTLS_SHIM=off: %s is started untouched\n",
+                    program);
+        }
+    } else if (mode != NULL && strcmp(mode, "on") != 0 && mode[0] != '\0') {
+        fprintf(stderr, "mtls-run: MTLS_SHIM=%s: must be on or off\n", mode);
+        return POLICY_EXIT_CONFIG;
+    } else {
+        status = prepare(&options, program);
+        if (status >= 0) {
+            return status;
+        }
+    }
+    /* Not execv: a script without "#!" goes to the shell, as everywhere else. */
+    execvp(program, options.command);
+    status = errno == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_REFUSED;
+    fprintf(stderr, "mtls-run: %s: %s\n", program, strerror(errno));
+    return status;
+}

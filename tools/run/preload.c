@@ -1,0 +1,92 @@
+#include "tools/run/preload.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SEPARATORS " :" /* of LD_PRELOAD: ld.so(8) */
+
+int
+run_preload_find(char path[PATH_MAX], struct run_refusal *refusal)
+{
+    static const char *const places[] = {
+        "../lib/" RUN_PRELOAD_LIBRARY,
+        "../lib/mtls-shim/" RUN_PRELOAD_LIBRARY,
+    };
+    char self[PATH_MAX];
+    char *slash;
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    refusal->status = RUN_EXIT_OWN;
+    if (len < 0) {
+        int rc = -errno;
+
+        snprintf(refusal->text, sizeof(refusal->text),
+                 "cannot find my own place: /proc/self/exe: %s", strerror(-rc));
+        return rc;
+    }
+    self[len] = '\0';
+    slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        char place[PATH_MAX + 64];
+
+        snprintf(place, sizeof(place), "%s/%s", self, places[i]);
+        if (realpath(place, path) != NULL) {
+            return 0;
+        }
+    }
+    snprintf(refusal->text, sizeof(refusal->text),
+             "%s is neither in %s/../lib nor in %s/../lib/mtls-shim: is the "
+             "installation complete?",
+             RUN_PRELOAD_LIBRARY, self, self);
+    return -ENOENT;
+}
+
+/* Whether an entry of LD_PRELOAD is this library, perhaps another copy of it. */
+static bool
+is_library(const char *entry, size_t len)
+{
+    const size_t name = strlen(RUN_PRELOAD_LIBRARY);
+
+    return len >= name && memcmp(entry + len - name, RUN_PRELOAD_LIBRARY, name) == 0 &&
+           (len == name || entry[len - name - 1] == '/');
+}
+
+int
+run_preload_set(const char *library)
+{
+    const char *old = getenv("LD_PRELOAD");
+    size_t used = strlen(library);
+    char *value;
+    int rc;
+
+    if (strpbrk(library, SEPARATORS) != NULL) {
+        return -EINVAL;
+    }
+    old = old != NULL ? old : "";
+    value = malloc(used + strlen(old) + 2);
+    if (value == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(value, library, used);
+    for (old += strspn(old, SEPARATORS); *old != '\0'; old += strspn(old, SEPARATORS)) {
+        size_t len = strcspn(old, SEPARATORS);
+
+        if (!is_library(old, len)) {
+            value[used++] = ':';
+            memcpy(value + used, old, len);
+            used += len;
+        }
+        old += len;
+    }
+    value[used] = '\0';
+    rc = setenv("LD_PRELOAD", value, 1) == 0 ? 0 : -errno;
+    free(value);
+    return rc;
+}

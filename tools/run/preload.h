@@ -1,0 +1,30 @@
+/* The library and the environment that a shimmed program is started with. */
+#ifndef TOOLS_RUN_PRELOAD_H
+#define TOOLS_RUN_PRELOAD_H
+
+#include "tools/run/find.h"
+
+#define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
+
+/*
+ * Finds the library beside this program: ../lib/ or ../lib/mtls-shim/ seen from the
+ * directory of its own executable.
+ *
+ *   path     out  PATH_MAX bytes, absolute, without links
+ *   refusal  out  filled in on failure
+ *
+ * Returns  0, or -E... with refusal->status 125.
+ */
+int run_preload_find(char path[PATH_MAX], struct run_refusal *refusal)
+    __attribute__((warn_unused_result));
+
+/*
+ * Puts the library first in LD_PRELOAD; what is there already stays, except other
+ * entries for this library.
+ *
+ * Returns  0; -ENOMEM; -EINVAL when the path holds a space or a colon, which LD_PRELOAD
+ *          cannot express.
+ */
+int run_preload_set(const char *library) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,207 @@
+#include "tools/run/target.h"
+
+#include "tools/run/script.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define MAX_SCRIPTS 4 /* as many as the kernel follows */
+
+/* What one step of the way from PROGRAM to a binary looks at. */
+struct step {
+    const char *path;
+    const char *role; /* "" or "its interpreter " */
+    const struct run_elf *library;
+    const char *loader;
+    struct run_refusal *refusal;
+    const char *program; /* what the user named: begins each message */
+};
+
+static int
+deny(const struct step *step, int rc, const char *text, const char *more)
+{
+    bool self = step->role[0] == '\0';
+
+    return run_refuse(step->refusal, rc, "%s: %s%s%s%s%s", step->program, step->role,
+                      self ? "" : step->path, self ? "" : " ", text, more);
+}
+
+/* Privileged programs: the loader drops LD_PRELOAD, so they would run in plaintext. */
+static int
+check_privileges(const struct step *step, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return deny(step, -errno, "cannot be examined: ", strerror(errno));
+    }
+    if ((st.st_mode & S_ISUID) != 0) {
+        return deny(step, -EPERM, "is setuid: the loader ignores LD_PRELOAD there", "");
+    }
+    if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0) {
+        return deny(step, -EPERM, "is setgid: the loader ignores LD_PRELOAD there", "");
+    }
+    if (fgetxattr(fd, "security.capability", NULL, 0) > 0) {
+        return deny(step, -EPERM,
+                    "has file capabilities: the loader ignores LD_PRELOAD there", "");
+    }
+    return 0;
+}
+
+/* The same file, by whatever name: distributions link /lib64 and /usr/lib64. */
+static bool
+same_file(const char *a, const char *b)
+{
+    struct stat sa;
+    struct stat sb;
+
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
+}
+
+static int
+check_elf(const struct step *step, int fd, const struct run_elf *elf)
+{
+    if (!run_elf_same_machine(elf, step->library)) {
+        return deny(step, -ENOEXEC,
+                    "is for another kind of processor (or word size) than "
+                    "libmtls_shim.so",
+                    "");
+    }
+    if (!elf->has_loader) {
+        return deny(step, -ENOEXEC,
+                    "is statically linked: a library cannot be preloaded into it", "");
+    }
+    if (access(elf->loader, F_OK) != 0) {
+        return deny(step, -ENOEXEC, "needs a loader that is not there: ", elf->loader);
+    }
+    if (strstr(elf->loader, "/ld-musl-") != NULL) {
+        return deny(step, -ENOEXEC,
+                    "uses another C library (musl) than libmtls_shim.so: ", elf->loader);
+    }
+    /* The loader of another glibc could fail to load the library, and goes on then. */
+    if (!same_file(elf->loader, step->loader)) {
+        return deny(step, -ENOEXEC,
+                    "uses another C library than libmtls_shim.so: ", elf->loader);
+    }
+    return check_privileges(step, fd);
+}
+
+/*
+ * Looks at one file.  Returns 0 when it is a binary that passed, 1 when it is a script
+ * (script filled in), -E... when it is refused.
+ */
+static int
+check_file(const struct step *step, struct run_script *script)
+{
+    char head[RUN_SCRIPT_LINE];
+    struct run_elf elf;
+    ssize_t len;
+    int rc;
+    int fd = open(step->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0) {
+        return deny(step, -EACCES,
+                    "cannot be read, so it cannot be checked: ", strerror(errno));
+    }
+    rc = run_elf_read(fd, &elf);
+    if (rc == 0) {
+        rc = check_elf(step, fd, &elf);
+    } else if (rc == -ENOEXEC) {
+        len = pread(fd, head, sizeof(head), 0);
+        if (len > 0 && run_script_parse(head, (size_t)len, script) == 0) {
+            rc = 1;
+        } else if (len >= 0 && memchr(head, '\0', (size_t)len) == NULL) {
+            /* execvp hands a text file without "#!" to the shell. */
+            memset(script, 0, sizeof(*script));
+            memccpy(script->interpreter, "/bin/sh", '\0', sizeof(script->interpreter));
+            rc = 1;
+        } else {
+            rc = deny(step, -ENOEXEC, "is neither an ELF program nor a script", "");
+        }
+    } else {
+        rc = deny(step, rc, "has damaged ELF headers", "");
+    }
+    close(fd);
+    return rc;
+}
+
+/* Checks the program that "#!/usr/bin/env NAME" starts; env itself was checked. */
+static int
+resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
+{
+    char name[RUN_SCRIPT_LINE];
+    struct run_refusal found;
+
+    run_script_env(argument, name);
+    if (name[0] == '\0') {
+        return deny(step, -ENOEXEC, "names no program that could be checked: #! env ",
+                    argument);
+    }
+    if (run_find_program(name, path, &found) != 0) {
+        return deny(step, -ENOEXEC, "does not find: ", found.text);
+    }
+    return 0;
+}
+
+/* Moves on to the script's interpreter: writes its path, after checking it is there. */
+static int
+next_interpreter(const struct step *step, const struct run_script *script,
+                 char path[PATH_MAX])
+{
+    int rc;
+
+    snprintf(path, PATH_MAX, "%s", script->interpreter);
+    rc = run_find_executable(path);
+    if (rc != 0) {
+        return run_refuse(step->refusal, -ENOEXEC, "%s: its interpreter %s: %s",
+                          step->program, path, strerror(-rc));
+    }
+    return 0;
+}
+
+int
+run_target_check(const char *path, const struct run_elf *library, const char *loader,
+                 bool verbose, struct run_refusal *refusal)
+{
+    struct run_script script;
+    char current[PATH_MAX];
+    char env_argument[RUN_SCRIPT_LINE] = "";
+    struct step step = {current, "", library, loader, refusal, path};
+    int scripts = 0;
+
+    snprintf(current, sizeof(current), "%s", path);
+    for (;;) {
+        const char *base;
+        int rc = check_file(&step, &script);
+
+        if (rc == 0 && env_argument[0] != '\0') {
+            rc = resolve_env(&step, env_argument, current);
+            env_argument[0] = '\0';
+        } else if (rc == 1) {
+            if (scripts++ == MAX_SCRIPTS) {
+                return deny(&step, -ELOOP, "is one script too many in a row", "");
+            }
+            rc = next_interpreter(&step, &script, current);
+            base = strrchr(current, '/');
+            if (strcmp(base != NULL ? base + 1 : current, "env") == 0) {
+                memcpy(env_argument, script.argument, sizeof(env_argument));
+            }
+        } else {
+            return rc;
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        step.role = "its interpreter ";
+        if (verbose) {
+            fprintf(stderr, "mtls-run: interpreter %s\n", current);
+        }
+    }
+}
