@@ -1,0 +1,29 @@
+/*
+ * The development CA behind `mtlsctl ca`.
+ *
+ *   ca.c        commands and options          ca_store.c  directory, files, lock
+ *   ca_cert.c   making certificates           ca_index.c  the list of what was issued
+ *   ca_crl.c    making revocation lists       ca_key.c    private keys
+ *   ca_san.c    alternative names         ca_der.c    a small writer of DER
+ */
+#ifndef TOOLS_CTL_CA_H
+#define TOOLS_CTL_CA_H
+
+#include <stddef.h>
+
+#define CA_DEFAULT_DIR "ca"
+#define CA_DEFAULT_NAME "mtls-shim development CA"
+#define CA_DEFAULT_KEY "p256"
+#define CA_DEFAULT_CA_DAYS 3650
+#define CA_DEFAULT_DAYS 365
+#define CA_DEFAULT_CRL_DAYS 30
+#define CA_BACKDATE_S (5 * 60) /* for clocks that are a little behind ours */
+#define CA_MAX_NAMES 64        /* alternative names in one certificate */
+
+/* Prints "mtlsctl: ca: TEXT" on stderr; returns rc for the caller to hand on. */
+int ca_error(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* `mtlsctl ca ...`; the exit status: 0, 1 failure, 2 wrong use. */
+int ctl_ca(int argc, char **argv);
+
+#endif
