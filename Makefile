@@ -20,8 +20,8 @@ Q := @
 endif
 
 # A sanitizer build has its own objects, so that neither build spoils the other.
-OUT := $(BUILD)$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
 comma := ,
+OUT := $(BUILD)$(if $(SANITIZE),/sanitize-$(subst $(comma),-,$(SANITIZE)))
 
 WOLFSSL := $(BUILD)/wolfssl/install
 WOLFSSL_A := $(WOLFSSL)/lib/libwolfssl.a
