@@ -31,7 +31,8 @@ record_aead_key_len(uint8_t suite)
 struct record_aead *
 record_aead_new(void)
 {
-    size_t len = (sizeof(struct record_aead) + CACHE_LINE_LEN - 1) & ~(size_t)(CACHE_LINE_LEN - 1);
+    size_t len =
+        (sizeof(struct record_aead) + CACHE_LINE_LEN - 1) & ~(size_t)(CACHE_LINE_LEN - 1);
     struct record_aead *aead = aligned_alloc(CACHE_LINE_LEN, len);
 
     if (aead != NULL) {
@@ -74,12 +75,14 @@ expand(struct record_aead *aead, uint8_t suite, const struct record_dir *dir)
 }
 
 static int
-chacha(ChaChaPoly_Aead *state, const struct record_dir *dir, const struct record_aead_job *job,
-       int is_encrypt, uint8_t tag[RECORD_AEAD_TAG_LEN])
+chacha(ChaChaPoly_Aead *state, const struct record_dir *dir,
+       const struct record_aead_job *job, int is_encrypt,
+       uint8_t tag[RECORD_AEAD_TAG_LEN])
 {
     if (wc_ChaCha20Poly1305_Init(state, dir->key, job->nonce, is_encrypt) != 0 ||
         wc_ChaCha20Poly1305_UpdateAad(state, job->aad, (word32)job->aad_len) != 0 ||
-        wc_ChaCha20Poly1305_UpdateData(state, job->data, job->data, (word32)job->len) != 0 ||
+        wc_ChaCha20Poly1305_UpdateData(state, job->data, job->data, (word32)job->len) !=
+            0 ||
         wc_ChaCha20Poly1305_Final(state, tag) != 0) {
         return -EIO;
     }
@@ -95,9 +98,10 @@ record_aead_seal(struct record_aead *aead, uint8_t suite, const struct record_di
     }
     int err = expand(aead, suite, dir);
 
-    if (err == 0 && wc_AesGcmEncrypt(&aead->aes, job->data, job->data, (word32)job->len,
-                                     job->nonce, RECORD_NONCE_LEN, job->tag,
-                                     RECORD_AEAD_TAG_LEN, job->aad, (word32)job->aad_len) != 0) {
+    if (err == 0 &&
+        wc_AesGcmEncrypt(&aead->aes, job->data, job->data, (word32)job->len, job->nonce,
+                         RECORD_NONCE_LEN, job->tag, RECORD_AEAD_TAG_LEN, job->aad,
+                         (word32)job->aad_len) != 0) {
         err = -EIO;
     }
     return err;

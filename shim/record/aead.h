@@ -37,11 +37,11 @@ void record_aead_free(struct record_aead *aead); /* wipes it; NULL is fine */
  * Safe     allocates nothing; one thread at a time for each aead (dir's lock).
  * Source   RFC 5116; RFC 8439.
  */
-__attribute__((warn_unused_result)) int
-record_aead_seal(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
-                 const struct record_aead_job *job);
-__attribute__((warn_unused_result)) int
-record_aead_open(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
-                 const struct record_aead_job *job);
+int record_aead_seal(struct record_aead *aead, uint8_t suite,
+                     const struct record_dir *dir, const struct record_aead_job *job)
+    __attribute__((warn_unused_result));
+int record_aead_open(struct record_aead *aead, uint8_t suite,
+                     const struct record_dir *dir, const struct record_aead_job *job)
+    __attribute__((warn_unused_result));
 
 #endif

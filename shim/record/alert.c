@@ -36,7 +36,8 @@ is_ignored(const struct record *rec, uint8_t level, uint8_t alert)
 }
 
 int
-record_alert_received(struct record_conn *conn, int fd, const struct record_content *content)
+record_alert_received(struct record_conn *conn, int fd,
+                      const struct record_content *content)
 {
     struct record *rec = conn->rec;
 

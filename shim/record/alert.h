@@ -15,17 +15,17 @@ enum record_alert_level {
 };
 
 enum record_alert { /* RFC 8446 section 6; RFC 5246 section 7.2 */
-    RECORD_ALERT_CLOSE_NOTIFY = 0,
-    RECORD_ALERT_UNEXPECTED_MESSAGE = 10,
-    RECORD_ALERT_BAD_RECORD_MAC = 20,
-    RECORD_ALERT_RECORD_OVERFLOW = 22,
-    RECORD_ALERT_HANDSHAKE_FAILURE = 40,
-    RECORD_ALERT_ILLEGAL_PARAMETER = 47,
-    RECORD_ALERT_DECODE_ERROR = 50,
-    RECORD_ALERT_PROTOCOL_VERSION = 70,
-    RECORD_ALERT_INTERNAL_ERROR = 80,
-    RECORD_ALERT_USER_CANCELED = 90,
-    RECORD_ALERT_NO_RENEGOTIATION = 100,
+                    RECORD_ALERT_CLOSE_NOTIFY = 0,
+                    RECORD_ALERT_UNEXPECTED_MESSAGE = 10,
+                    RECORD_ALERT_BAD_RECORD_MAC = 20,
+                    RECORD_ALERT_RECORD_OVERFLOW = 22,
+                    RECORD_ALERT_HANDSHAKE_FAILURE = 40,
+                    RECORD_ALERT_ILLEGAL_PARAMETER = 47,
+                    RECORD_ALERT_DECODE_ERROR = 50,
+                    RECORD_ALERT_PROTOCOL_VERSION = 70,
+                    RECORD_ALERT_INTERNAL_ERROR = 80,
+                    RECORD_ALERT_USER_CANCELED = 90,
+                    RECORD_ALERT_NO_RENEGOTIATION = 100,
 };
 
 /*
@@ -40,7 +40,8 @@ void record_alert_send(struct record_conn *conn, int fd, uint8_t level, uint8_t 
  * Returns  0 go on; -ESHUTDOWN it was close_notify: rx->closed is set; -ECONNRESET it was
  *          fatal, -EPROTO it was no alert: both directions have ended.
  */
-__attribute__((warn_unused_result)) int
-record_alert_received(struct record_conn *conn, int fd, const struct record_content *content);
+int record_alert_received(struct record_conn *conn, int fd,
+                          const struct record_content *content)
+    __attribute__((warn_unused_result));
 
 #endif

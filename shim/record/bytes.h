@@ -10,17 +10,17 @@
 #define RECORD_TLS_1_3 0x0304
 
 enum record_type { /* RFC 8446 section 5.1 */
-    RECORD_TYPE_CHANGE_CIPHER_SPEC = 20,
-    RECORD_TYPE_ALERT = 21,
-    RECORD_TYPE_HANDSHAKE = 22,
-    RECORD_TYPE_DATA = 23,
+                   RECORD_TYPE_CHANGE_CIPHER_SPEC = 20,
+                   RECORD_TYPE_ALERT = 21,
+                   RECORD_TYPE_HANDSHAKE = 22,
+                   RECORD_TYPE_DATA = 23,
 };
 
 enum record_message { /* RFC 8446 section 4; RFC 5246 section 7.4 */
-    RECORD_MESSAGE_HELLO_REQUEST = 0,
-    RECORD_MESSAGE_CLIENT_HELLO = 1,
-    RECORD_MESSAGE_NEW_SESSION_TICKET = 4,
-    RECORD_MESSAGE_KEY_UPDATE = 24,
+                      RECORD_MESSAGE_HELLO_REQUEST = 0,
+                      RECORD_MESSAGE_CLIENT_HELLO = 1,
+                      RECORD_MESSAGE_NEW_SESSION_TICKET = 4,
+                      RECORD_MESSAGE_KEY_UPDATE = 24,
 };
 
 static inline uint16_t

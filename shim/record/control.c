@@ -18,7 +18,8 @@
 
 #define MESSAGE_HEADER_LEN 4
 #define KEY_UPDATE_LEN 1
-#define TICKET_LEN_MAX (4 + 4 + 1 + 255 + 2 + 65535 + 2 + 65535) /* RFC 8446 section 4.6.1 */
+#define TICKET_LEN_MAX                                                                   \
+    (4 + 4 + 1 + 255 + 2 + 65535 + 2 + 65535) /* RFC 8446 section 4.6.1 */
 
 static int
 fail(struct record_conn *conn, int fd, uint8_t alert)
@@ -35,7 +36,8 @@ record_control_idle(struct record_conn *conn, int fd)
     return 0;
 }
 
-/* RFC 8446 section 4.6.3; `last`: nothing follows in its record, as section 5.1 demands. */
+/* RFC 8446 section 4.6.3; `last`: nothing follows in its record, as section 5.1 demands.
+ */
 static int
 key_update(struct record_conn *conn, int fd, uint8_t request, bool last)
 {
@@ -101,7 +103,8 @@ handshake_1_3(struct record_conn *conn, int fd, const struct record_content *con
             err = begin_message(conn, fd);
         } else if (control->message_len == MESSAGE_HEADER_LEN + KEY_UPDATE_LEN) {
             control->message_len = 0;
-            err = key_update(conn, fd, control->message[MESSAGE_HEADER_LEN], at == content->len);
+            err = key_update(conn, fd, control->message[MESSAGE_HEADER_LEN],
+                             at == content->len);
         }
     }
     return err;
@@ -114,7 +117,8 @@ handshake_1_3(struct record_conn *conn, int fd, const struct record_content *con
 static int
 handshake_1_2(struct record_conn *conn, int fd, const struct record_content *content)
 {
-    static const uint8_t hello_request[MESSAGE_HEADER_LEN] = {RECORD_MESSAGE_HELLO_REQUEST, 0, 0, 0};
+    static const uint8_t hello_request[MESSAGE_HEADER_LEN] = {
+        RECORD_MESSAGE_HELLO_REQUEST, 0, 0, 0};
 
     if (content->len == sizeof(hello_request) &&
         memcmp(content->data, hello_request, sizeof(hello_request)) == 0) {
@@ -155,7 +159,8 @@ data(struct record_conn *conn, int fd, const struct record_content *content)
 }
 
 int
-record_control_handle(struct record_conn *conn, int fd, const struct record_content *content)
+record_control_handle(struct record_conn *conn, int fd,
+                      const struct record_content *content)
 {
     switch (content->type) {
     case RECORD_TYPE_DATA:

@@ -13,10 +13,12 @@
  * Returns  1 content is application data to deliver (len > 0); 0 dealt with; -ESHUTDOWN
  *          after close_notify; -EPROTO, -ECONNRESET: both directions have ended.
  */
-__attribute__((warn_unused_result)) int
-record_control_handle(struct record_conn *conn, int fd, const struct record_content *content);
+int record_control_handle(struct record_conn *conn, int fd,
+                          const struct record_content *content)
+    __attribute__((warn_unused_result));
 
 /* Counts a record that was for nothing. Returns 0; -EPROTO: it was one too many. */
-__attribute__((warn_unused_result)) int record_control_idle(struct record_conn *conn, int fd);
+int record_control_idle(struct record_conn *conn, int fd)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -28,8 +28,9 @@ pull(struct record_conn *conn, int fd, uint8_t *buf, size_t len, int flags)
         return n;
     }
     if (n == 0) {
-        return rec->truncation_is_eof || rec->input_ignored ? 0
-                                                            : record_fail_dir(&rec->rx, -ECONNRESET);
+        return rec->truncation_is_eof || rec->input_ignored
+                   ? 0
+                   : record_fail_dir(&rec->rx, -ECONNRESET);
     }
     int err = -errno;
     return record_fail_is_transient(err) ? err : record_fail_dir(&rec->rx, err);
@@ -75,7 +76,8 @@ open_record(struct record_conn *conn, int fd, uint8_t *buf, size_t total,
  * the type and the padding, for which the caller may have no room.
  */
 static int
-deliver(struct record_conn *conn, int fd, uint8_t *buf, size_t len, struct record_iov *pos)
+deliver(struct record_conn *conn, int fd, uint8_t *buf, size_t len,
+        struct record_iov *pos)
 {
     while (len >= RECORD_HEADER_LEN) {
         struct record_content content;
@@ -109,7 +111,8 @@ record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
      * overhead, and there is at least one.
      */
     size_t overhead = record_protect_overhead(conn->rec);
-    size_t want = pos->left < RECORD_STAGE_LEN - overhead ? pos->left + overhead : RECORD_STAGE_LEN;
+    size_t want =
+        pos->left < RECORD_STAGE_LEN - overhead ? pos->left + overhead : RECORD_STAGE_LEN;
     uint8_t *stage = record_stage_take();
 
     if (stage == NULL) {
@@ -164,7 +167,8 @@ take_sentinel(struct record_conn *conn, int fd)
     return 0;
 }
 
-/* Deals with the complete record in the buffer; with the sentinel set it is for keeping. */
+/* Deals with the complete record in the buffer; with the sentinel set it is for keeping.
+ */
 static int
 finish(struct record_conn *conn, int fd, size_t total, struct record_iov *pos)
 {
@@ -204,7 +208,8 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
     if (total < 0) {
         return (int)total;
     }
-    bool fits = pos != NULL && (size_t)total - record_protect_overhead(conn->rec) <= pos->left;
+    bool fits =
+        pos != NULL && (size_t)total - record_protect_overhead(conn->rec) <= pos->left;
 
     step = fill(conn, fd, fits ? (size_t)total : (size_t)total - 1);
     if (step != RECORD_FETCH_MORE) {

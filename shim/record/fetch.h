@@ -2,8 +2,8 @@
  * From the kernel to plaintext: DESIGN.md, "Reading and writing".  For all of it the
  * caller holds the lock of rx and not that of tx.
  *
- * The rule that keeps poll right: the last byte of a record leaves the kernel's queue only
- * together with the record's plaintext, or with the last byte of what is kept of it.
+ * The rule that keeps poll right: the last byte of a record leaves the kernel's queue
+ * only together with the record's plaintext, or with the last byte of what is kept of it.
  */
 #ifndef SHIM_RECORD_FETCH_H
 #define SHIM_RECORD_FETCH_H
@@ -11,8 +11,10 @@
 #include "shim/record/iov.h"
 #include "shim/record/record.h"
 
-#define RECORD_FETCH_MORE 1  /* the kernel may have more */
-#define RECORD_FETCH_SHORT 2 /* it gave less than was asked for: at most a FIN is left */
+#define RECORD_FETCH_MORE 1 /* the kernel may have more */
+#define RECORD_FETCH_SHORT                                                               \
+    2 /* it gave less than was asked for: at most a FIN is left                          \
+       */
 
 /*
  * Reads as many records as are sure to fit what is left in pos, and delivers them; keeps
@@ -24,8 +26,8 @@
  *          no more; other -errno: transient, or else rx's error from now on.  Whatever it
  *          returns, something may have been delivered.
  */
-__attribute__((warn_unused_result)) int
-record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos);
+int record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
+    __attribute__((warn_unused_result));
 
 /*
  * Gets one record, going on with one that is kept incomplete.  It is delivered when it is
@@ -35,12 +37,13 @@ record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos);
  *
  * Returns  as above.
  */
-__attribute__((warn_unused_result)) int
-record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos);
+int record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
+    __attribute__((warn_unused_result));
 
-/* Delivers leftover, as much as fits; takes the sentinel with its last byte. 0 or -errno. */
-__attribute__((warn_unused_result)) int
-record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos);
+/* Delivers leftover, as much as fits; takes the sentinel with its last byte. 0 or -errno.
+ */
+int record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos)
+    __attribute__((warn_unused_result));
 
 /* Throws away what the kernel still has, within bounds; the stream has ended. */
 void record_fetch_discard(int fd);

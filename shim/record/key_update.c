@@ -20,14 +20,15 @@
 #define RECORDS_PER_KEY (UINT64_C(1) << 23)
 
 static int
-expand(uint8_t *out, size_t len, const uint8_t *secret, size_t hash_len, const char *label)
+expand(uint8_t *out, size_t len, const uint8_t *secret, size_t hash_len,
+       const char *label)
 {
     static const uint8_t protocol[] = "tls13 ";
     int digest = hash_len == WC_SHA384_DIGEST_SIZE ? WC_SHA384 : WC_SHA256;
 
-    return wc_Tls13_HKDF_Expand_Label(out, (word32)len, secret, (word32)hash_len, protocol,
-                                      sizeof(protocol) - 1, (const uint8_t *)label,
-                                      (word32)strlen(label), NULL, 0, digest) == 0
+    return wc_Tls13_HKDF_Expand_Label(
+               out, (word32)len, secret, (word32)hash_len, protocol, sizeof(protocol) - 1,
+               (const uint8_t *)label, (word32)strlen(label), NULL, 0, digest) == 0
                ? 0
                : -EIO;
 }
@@ -40,7 +41,8 @@ step(const struct record *rec, struct record_dir *dir)
     int err = expand(secret, rec->hash_len, dir->secret, rec->hash_len, "traffic upd");
     if (err == 0) {
         memcpy(dir->secret, secret, rec->hash_len);
-        err = expand(dir->key, record_aead_key_len(rec->suite), secret, rec->hash_len, "key");
+        err = expand(dir->key, record_aead_key_len(rec->suite), secret, rec->hash_len,
+                     "key");
     }
     if (err == 0) {
         err = expand(dir->iv, RECORD_NONCE_LEN, secret, rec->hash_len, "iv");
@@ -61,16 +63,19 @@ bool
 record_key_update_is_due(const struct record *rec)
 {
     return rec->version == RECORD_TLS_1_3 &&
-           (rec->key_update_wanted || rec->key_update_request || rec->tx.seq >= RECORDS_PER_KEY);
+           (rec->key_update_wanted || rec->key_update_request ||
+            rec->tx.seq >= RECORDS_PER_KEY);
 }
 
 int
 record_key_update_send(struct record_conn *conn, int fd)
 {
     struct record *rec = conn->rec;
-    const uint8_t message[] = {RECORD_MESSAGE_KEY_UPDATE, 0, 0, 1, rec->key_update_request};
+    const uint8_t message[] = {RECORD_MESSAGE_KEY_UPDATE, 0, 0, 1,
+                               rec->key_update_request};
 
-    int sent = record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, message, sizeof(message));
+    int sent =
+        record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, message, sizeof(message));
     if (sent != 0 && sent != -EAGAIN) {
         return sent;
     }

@@ -7,7 +7,8 @@
 #include "shim/record/record.h"
 
 /* Steps to the peer's next key; the caller holds the lock of rx. Returns 0 or -EIO. */
-__attribute__((warn_unused_result)) int record_key_update_receive(struct record_conn *conn);
+int record_key_update_receive(struct record_conn *conn)
+    __attribute__((warn_unused_result));
 
 /*
  * Answers the peer's request now, or leaves it to the next write when the kernel is full.
@@ -24,6 +25,7 @@ bool record_key_update_is_due(const struct record *rec);
  *
  * Returns  as record_send_control().
  */
-__attribute__((warn_unused_result)) int record_key_update_send(struct record_conn *conn, int fd);
+int record_key_update_send(struct record_conn *conn, int fd)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -51,13 +51,15 @@ take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir,
 }
 
 int
-record_lock_take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd)
+record_lock_take(struct record_lock *lock, struct record_conn *conn,
+                 struct record_dir *dir, int fd)
 {
     return take(lock, conn, dir, fd, pthread_mutex_lock);
 }
 
 int
-record_lock_try(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir)
+record_lock_try(struct record_lock *lock, struct record_conn *conn,
+                struct record_dir *dir)
 {
     return take(lock, conn, dir, -1, pthread_mutex_trylock);
 }

@@ -27,12 +27,12 @@ int record_lock_init(pthread_mutex_t *mutex); /* 0 or -errno */
  *
  * Returns  0; -EDEADLK this thread holds it: a signal handler interrupted us.
  */
-__attribute__((warn_unused_result)) int
-record_lock_take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd);
+int record_lock_take(struct record_lock *lock, struct record_conn *conn,
+                     struct record_dir *dir, int fd) __attribute__((warn_unused_result));
 
 /* As above, but -EBUSY when anybody holds it; for want of an fd nothing is shut down. */
-__attribute__((warn_unused_result)) int
-record_lock_try(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir);
+int record_lock_try(struct record_lock *lock, struct record_conn *conn,
+                    struct record_dir *dir) __attribute__((warn_unused_result));
 
 void record_lock_release(struct record_lock *lock);
 

@@ -15,8 +15,8 @@ record_nonce_is_explicit(const struct record *rec)
 }
 
 int
-record_nonce_next(const struct record *rec, struct record_dir *dir, const uint8_t *explicit,
-                  struct record_nonce *nonce)
+record_nonce_next(const struct record *rec, struct record_dir *dir,
+                  const uint8_t *explicit, struct record_nonce *nonce)
 {
     if (dir->seq >= SEQ_END) {
         return -EKEYEXPIRED;

@@ -29,8 +29,8 @@ bool record_nonce_is_explicit(const struct record *rec);
  * Safe     async-signal-safe, allocates nothing, leaves errno alone.
  * Source   RFC 8446 section 5.3; RFC 5288 section 3; RFC 7905 section 2.
  */
-__attribute__((warn_unused_result)) int
-record_nonce_next(const struct record *rec, struct record_dir *dir, const uint8_t *explicit,
-                  struct record_nonce *nonce);
+int record_nonce_next(const struct record *rec, struct record_dir *dir,
+                      const uint8_t *explicit, struct record_nonce *nonce)
+    __attribute__((warn_unused_result));
 
 #endif

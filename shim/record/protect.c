@@ -8,13 +8,15 @@
 #include "shim/record/bytes.h"
 #include "shim/record/nonce.h"
 
-#define CIPHERTEXT_LEN_MAX (RECORD_PLAINTEXT_MAX + 256) /* also for TLS 1.2: see check */
+#define CIPHERTEXT_LEN_MAX (RECORD_PLAINTEXT_MAX + 256) /* also for TLS 1.2: see check   \
+                                                         */
 #define AAD_LEN_MAX 13
 
 size_t
 record_protect_prefix(const struct record *rec)
 {
-    return RECORD_HEADER_LEN + (record_nonce_is_explicit(rec) ? RECORD_NONCE_EXPLICIT_LEN : 0);
+    return RECORD_HEADER_LEN +
+           (record_nonce_is_explicit(rec) ? RECORD_NONCE_EXPLICIT_LEN : 0);
 }
 
 /* TLS 1.3 hides the type behind the plaintext. */
@@ -37,17 +39,20 @@ record_protect_check(const struct record *rec, const uint8_t *header, uint8_t *a
     size_t total = RECORD_HEADER_LEN + (size_t)record_bytes_get16(header + 3);
 
     /* TLS 1.3 says nothing of the version: "MUST be ignored for all purposes" (5.1). */
-    if (rec->version == RECORD_TLS_1_2 && record_bytes_get16(header + 1) != RECORD_TLS_1_2) {
+    if (rec->version == RECORD_TLS_1_2 &&
+        record_bytes_get16(header + 1) != RECORD_TLS_1_2) {
         *alert = RECORD_ALERT_PROTOCOL_VERSION;
         return -EPROTO;
     }
     if (rec->version == RECORD_TLS_1_3
             ? type != RECORD_TYPE_DATA
-            : type != RECORD_TYPE_DATA && type != RECORD_TYPE_HANDSHAKE && type != RECORD_TYPE_ALERT) {
+            : type != RECORD_TYPE_DATA && type != RECORD_TYPE_HANDSHAKE &&
+                  type != RECORD_TYPE_ALERT) {
         *alert = RECORD_ALERT_UNEXPECTED_MESSAGE;
         return -EPROTO;
     }
-    /* TLS 1.2 allows 2^14 + 2048, but no AEAD suite can fill more than the limit of 1.3. */
+    /* TLS 1.2 allows 2^14 + 2048, but no AEAD suite can fill more than the limit of 1.3.
+     */
     if (total > RECORD_HEADER_LEN + CIPHERTEXT_LEN_MAX) {
         *alert = RECORD_ALERT_RECORD_OVERFLOW;
         return -EPROTO;
@@ -59,7 +64,8 @@ record_protect_check(const struct record *rec, const uint8_t *header, uint8_t *a
     return (ssize_t)total;
 }
 
-/* Returns the length of the additional data: RFC 8446 section 5.2, RFC 5246 section 6.2.3.3. */
+/* Returns the length of the additional data: RFC 8446 section 5.2, RFC 5246
+ * section 6.2.3.3. */
 static size_t
 make_aad(const struct record *rec, const uint8_t *header, uint64_t seq, size_t len,
          uint8_t aad[AAD_LEN_MAX])
@@ -152,10 +158,12 @@ record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
     };
     int err = record_aead_open(conn->rx_aead, rec->suite, &rec->rx, &job);
     if (err != 0) {
-        *alert = err == -EBADMSG ? RECORD_ALERT_BAD_RECORD_MAC : RECORD_ALERT_INTERNAL_ERROR;
+        *alert =
+            err == -EBADMSG ? RECORD_ALERT_BAD_RECORD_MAC : RECORD_ALERT_INTERNAL_ERROR;
         return -EPROTO;
     }
-    *content = (struct record_content){.type = buf[0], .data = buf + prefix, .len = inner_len};
+    *content =
+        (struct record_content){.type = buf[0], .data = buf + prefix, .len = inner_len};
     if (rec->version == RECORD_TLS_1_3) {
         return strip_padding(content, alert);
     }

@@ -28,8 +28,8 @@ size_t record_protect_prefix(const struct record *rec);
  *          RECORD_CIPHERTEXT_MAX; -EPROTO when no such record may come.
  * Source   RFC 8446 sections 5.1 and 5.2; RFC 5246 section 6.2.
  */
-__attribute__((warn_unused_result)) ssize_t
-record_protect_check(const struct record *rec, const uint8_t *header, uint8_t *alert);
+ssize_t record_protect_check(const struct record *rec, const uint8_t *header,
+                             uint8_t *alert) __attribute__((warn_unused_result));
 
 /*
  * Seals len <= RECORD_PLAINTEXT_MAX bytes at buf + prefix into a record at buf, with the
@@ -37,20 +37,20 @@ record_protect_check(const struct record *rec, const uint8_t *header, uint8_t *a
  *
  * Returns  the record's length; -EKEYEXPIRED, -EIO.
  */
-__attribute__((warn_unused_result)) ssize_t
-record_protect_seal(struct record_conn *conn, uint8_t type, uint8_t *buf, size_t len);
+ssize_t record_protect_seal(struct record_conn *conn, uint8_t type, uint8_t *buf,
+                            size_t len) __attribute__((warn_unused_result));
 
 /*
- * Opens the record of total bytes (record_protect_check() has seen its header) at buf with
- * the receiving key; the caller holds its lock.
+ * Opens the record of total bytes (record_protect_check() has seen its header) at buf
+ * with the receiving key; the caller holds its lock.
  *
  *   content  out  points into buf
  *   alert    out  on failure: the alert to answer with
  *
  * Returns  0; -EPROTO: nothing of the record's plaintext is left in buf.
  */
-__attribute__((warn_unused_result)) int
-record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
-                    struct record_content *content, uint8_t *alert);
+int record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
+                        struct record_content *content, uint8_t *alert)
+    __attribute__((warn_unused_result));
 
 #endif

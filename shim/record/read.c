@@ -61,7 +61,8 @@ step_on(struct record_conn *conn, int fd, struct record_iov *pos)
     if (rx->closed) {
         return 0;
     }
-    return rx->len > 0 ? record_fetch_one(conn, fd, pos) : record_fetch_many(conn, fd, pos);
+    return rx->len > 0 ? record_fetch_one(conn, fd, pos)
+                       : record_fetch_many(conn, fd, pos);
 }
 
 /*
@@ -83,7 +84,8 @@ fill(struct record_conn *conn, int fd, struct record_iov *pos, size_t room)
 }
 
 ssize_t
-record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags)
+record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count,
+            int flags)
 {
     struct record_dir *rx = &conn->rec->rx;
     struct record_iov pos = record_iov_make(iov, count);

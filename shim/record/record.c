@@ -15,7 +15,8 @@
 #include "shim/record/lock.h"
 
 /* The struct is in memory shared with processes that may have another build of us. */
-_Static_assert(sizeof(struct record) == 448, "the layout of struct record is an interface");
+_Static_assert(sizeof(struct record) == 448,
+               "the layout of struct record is an interface");
 
 struct record_io record_io;
 
@@ -47,8 +48,9 @@ start_dir(struct record_dir *dir, const struct record_secrets *from)
 }
 
 int
-record_start(struct record *rec, uint16_t version, enum record_suite suite, uint8_t hash_len,
-             const struct record_secrets *read, const struct record_secrets *write)
+record_start(struct record *rec, uint16_t version, enum record_suite suite,
+             uint8_t hash_len, const struct record_secrets *read,
+             const struct record_secrets *write)
 {
     if ((version != RECORD_TLS_1_2 && version != RECORD_TLS_1_3) ||
         (suite != RECORD_AES_128_GCM && suite != RECORD_AES_256_GCM &&

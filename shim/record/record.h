@@ -52,50 +52,50 @@ extern struct record_io record_io;
 /* What a handshake hands over for one direction. */
 struct record_secrets {
     uint8_t key[32];
-    uint8_t iv[12];        /* TLS 1.3 and ChaCha20: 12 bytes; TLS 1.2 GCM: 4 (salt) */
-    uint8_t secret[48];    /* TLS 1.3: application traffic secret, for KeyUpdate */
-    uint64_t seq;          /* of the next record */
+    uint8_t iv[12];     /* TLS 1.3 and ChaCha20: 12 bytes; TLS 1.2 GCM: 4 (salt) */
+    uint8_t secret[48]; /* TLS 1.3: application traffic secret, for KeyUpdate */
+    uint64_t seq;       /* of the next record */
 };
 
 /* Messages between the records of application data; guarded by the lock of rx. */
 struct record_control {
-    uint8_t message[5];         /* TLS 1.3: what has come of a handshake message */
-    uint8_t message_len;        /* bytes in it */
-    uint32_t message_rest;      /* bytes of a ticket still to be skipped */
-    uint16_t handshake_count;   /* handshake records since the last application data */
-    uint8_t key_update_count;   /* KeyUpdates since then */
-    uint8_t idle_count;         /* empty records and ignored warnings since then */
+    uint8_t message[5];       /* TLS 1.3: what has come of a handshake message */
+    uint8_t message_len;      /* bytes in it */
+    uint32_t message_rest;    /* bytes of a ticket still to be skipped */
+    uint16_t handshake_count; /* handshake records since the last application data */
+    uint8_t key_update_count; /* KeyUpdates since then */
+    uint8_t idle_count;       /* empty records and ignored warnings since then */
 };
 
 /* One direction. Its lock guards it; reader and writer sit on separate cache lines. */
 struct record_dir {
-    pthread_mutex_t lock;  /* process-shared, robust */
+    pthread_mutex_t lock; /* process-shared, robust */
     uint64_t seq;
-    uint64_t epoch;        /* grows with each new key, so that cached AEADs notice */
+    uint64_t epoch; /* grows with each new key, so that cached AEADs notice */
     uint8_t key[32];
     uint8_t iv[12];
     uint8_t secret[48];
-    uint32_t start;        /* first byte of what is kept in this direction's buffer */
-    uint32_t len;          /* its length */
+    uint32_t start; /* first byte of what is kept in this direction's buffer */
+    uint32_t len;   /* its length */
     /* rx: ciphertext of an incomplete record or, with leftover set, plaintext.
      * tx: sealed bytes that the kernel has not taken yet. */
     bool leftover;
-    uint8_t sentinel;      /* rx: bytes of a consumed record left in the kernel (0 or 1) */
-    bool touched;          /* this direction's buffer has pages to give back */
-    _Atomic bool closed;   /* rx: close_notify came; tx: close_notify was sealed */
-    _Atomic int error;     /* negative errno that ended this direction, 0 while alive */
+    uint8_t sentinel;    /* rx: bytes of a consumed record left in the kernel (0 or 1) */
+    bool touched;        /* this direction's buffer has pages to give back */
+    _Atomic bool closed; /* rx: close_notify came; tx: close_notify was sealed */
+    _Atomic int error;   /* negative errno that ended this direction, 0 while alive */
     _Atomic uint64_t bytes; /* plaintext delivered or accepted so far */
 } __attribute__((aligned(64)));
 
 struct record {
-    uint16_t version;      /* 0x0303 or 0x0304 */
-    uint8_t suite;         /* enum record_suite */
-    uint8_t hash_len;      /* 32 or 48: hash of the suite, for KeyUpdate */
+    uint16_t version; /* 0x0303 or 0x0304 */
+    uint8_t suite;    /* enum record_suite */
+    uint8_t hash_len; /* 32 or 48: hash of the suite, for KeyUpdate */
     bool truncation_is_eof;
     _Atomic bool input_ignored;     /* record_ignore_input: a FIN is an end of stream */
     _Atomic bool key_update_wanted; /* the peer asked; sent before our next record */
-    bool key_update_request;        /* and it asks the peer for one; under the lock of tx */
-    _Atomic uint8_t alert_sent;     /* description of the fatal alert sent, 255 = none */
+    bool key_update_request;    /* and it asks the peer for one; under the lock of tx */
+    _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
     struct record_dir rx, tx;
@@ -125,8 +125,9 @@ int record_init(struct record *rec);
  *
  * Returns  0; -EINVAL for a version, suite or hash length that is not supported.
  */
-int record_start(struct record *rec, uint16_t version, enum record_suite suite, uint8_t hash_len,
-                 const struct record_secrets *read, const struct record_secrets *write);
+int record_start(struct record *rec, uint16_t version, enum record_suite suite,
+                 uint8_t hash_len, const struct record_secrets *read,
+                 const struct record_secrets *write);
 
 /* Wipes all secrets and destroys the locks; nobody may be using the record. */
 void record_done(struct record *rec);
@@ -157,7 +158,8 @@ void record_conn_done(struct record_conn *conn); /* wipes the expanded keys */
  *          interrupted the same direction of the same record (-EDEADLK then).
  * Source   RFC 8446 sections 5 and 6; RFC 5246 section 6.2.3.3; RFC 5288; RFC 7905.
  */
-ssize_t record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags);
+ssize_t record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count,
+                    int flags);
 
 /*
  * Works on what has come in without delivering anything, so that the answer holds for
@@ -176,11 +178,12 @@ size_t record_available(struct record_conn *conn, int fd);
  *
  *   flags  in  flags for the real sendmsg (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
  *
- * Returns  > 0 bytes accepted (short: the kernel is full); 0 only for a total length of 0;
- *          -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is
- *          raised here); -errno of sendmsg (sticky).
+ * Returns  > 0 bytes accepted (short: the kernel is full); 0 only for a total length of
+ * 0; -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is raised
+ * here); -errno of sendmsg (sticky).
  */
-ssize_t record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags);
+ssize_t record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count,
+                     int flags);
 
 /* Sends pending bytes. Returns 0 when none are left, -EAGAIN, or -errno (sticky). */
 int record_flush(struct record_conn *conn, int fd);

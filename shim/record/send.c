@@ -14,7 +14,8 @@ set_len(struct record_dir *tx, size_t len)
 }
 
 ssize_t
-record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf, size_t len, int flags)
+record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf, size_t len,
+                  int flags)
 {
     struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -51,7 +52,8 @@ record_send_pending(struct record_conn *conn, int fd, int flags)
     struct record_dir *tx = &conn->rec->tx;
 
     while (tx->len > 0) {
-        ssize_t n = record_send_bytes(conn, fd, conn->tx_buffer + tx->start, tx->len, flags);
+        ssize_t n =
+            record_send_bytes(conn, fd, conn->tx_buffer + tx->start, tx->len, flags);
 
         if (n < 0) {
             return (int)n;
@@ -66,7 +68,8 @@ record_send_pending(struct record_conn *conn, int fd, int flags)
 }
 
 int
-record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_t *data, size_t len)
+record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_t *data,
+                    size_t len)
 {
     struct record_dir *tx = &conn->rec->tx;
 

@@ -14,15 +14,16 @@
  *
  * Returns  how many it took; -errno: transient, or else tx's error from now on.
  */
-__attribute__((warn_unused_result)) ssize_t
-record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf, size_t len, int flags);
+ssize_t record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf,
+                          size_t len, int flags) __attribute__((warn_unused_result));
 
 /* Keeps sealed bytes as pending; nothing was, and len <= RECORD_TX_BUFFER_LEN. */
 void record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len);
 
-/* Sends what is pending. Returns 0 nothing is left; -EAGAIN; -errno of record_send_bytes. */
-__attribute__((warn_unused_result)) int
-record_send_pending(struct record_conn *conn, int fd, int flags);
+/* Sends what is pending. Returns 0 nothing is left; -EAGAIN; -errno of record_send_bytes.
+ */
+int record_send_pending(struct record_conn *conn, int fd, int flags)
+    __attribute__((warn_unused_result));
 
 /*
  * Seals a short record that is no application data behind what is pending, and sends.
@@ -30,7 +31,8 @@ record_send_pending(struct record_conn *conn, int fd, int flags);
  * Returns  0 all is out; -EAGAIN some is pending; -ENOBUFS no room, nothing was sealed;
  *          -errno: the error of tx from now on.
  */
-__attribute__((warn_unused_result)) int
-record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_t *data, size_t len);
+int record_send_control(struct record_conn *conn, int fd, uint8_t type,
+                        const uint8_t *data, size_t len)
+    __attribute__((warn_unused_result));
 
 #endif

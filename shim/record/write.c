@@ -10,7 +10,8 @@
 #include "shim/record/send.h"
 #include "shim/record/stage.h"
 
-/* Others would not mean the same for ciphertext (MSG_OOB), or not for a stage (ZEROCOPY). */
+/* Others would not mean the same for ciphertext (MSG_OOB), or not for a stage (ZEROCOPY).
+ */
 #define FLAGS_PASSED (MSG_NOSIGNAL | MSG_MORE)
 
 /* One overhead is enough for each record of a batch; and the stage holds it. */
@@ -18,8 +19,8 @@ _Static_assert(RECORD_STAGE_LEN >= RECORD_BATCH_PLAINTEXT_MAX + RECORD_BATCH_COU
                "a sealed batch fits the stage");
 
 /*
- * Why nothing can be sent. The kernel is asked again about EPIPE, so that it raises SIGPIPE
- * or not, as the flags say, each time.
+ * Why nothing can be sent. The kernel is asked again about EPIPE, so that it raises
+ * SIGPIPE or not, as the flags say, each time.
  */
 static int
 ended(struct record_conn *conn, int fd, int flags)
@@ -59,7 +60,8 @@ seal_batch(struct record_conn *conn, uint8_t *stage, struct record_iov *pos)
  * accepted: it cannot be sealed again.  Returns 0; -EAGAIN the kernel is full; -errno.
  */
 static int
-send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos, int flags)
+send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos,
+           int flags)
 {
     struct record_iov before = *pos;
 
@@ -83,7 +85,8 @@ send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *
 
 /* Sends as much as the kernel takes; pos steps over what is accepted. */
 static int
-send_all(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos, int flags)
+send_all(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos,
+         int flags)
 {
     int err = record_send_pending(conn, fd, flags);
 
@@ -94,14 +97,16 @@ send_all(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *po
         if (err == 0) {
             err = send_batch(conn, fd, stage, pos, flags);
         }
-        /* Once there is something to return, an error is the next call's: no signal now. */
+        /* Once there is something to return, an error is the next call's: no signal now.
+         */
         flags |= MSG_NOSIGNAL;
     }
     return err;
 }
 
 ssize_t
-record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count, int flags)
+record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count,
+             int flags)
 {
     struct record_dir *tx = &conn->rec->tx;
     struct record_iov pos = record_iov_make(iov, count);

@@ -52,7 +52,8 @@ static const struct suite_case {
 static inline void
 pair_sockets(int fds[2], int sndbuf)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(addr);
     int one = 1;
 
@@ -84,9 +85,11 @@ side_init(struct side *side, int fd)
 {
     size_t len = 4096 + RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN;
 
-    record_io = (struct record_io){.recv = recv, .sendmsg = sendmsg, .shutdown = shutdown};
+    record_io =
+        (struct record_io){.recv = recv, .sendmsg = sendmsg, .shutdown = shutdown};
     side->fd = fd;
-    side->memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    side->memory =
+        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(side->memory, MAP_FAILED);
     side->rec = (struct record *)(void *)side->memory;
     assert_int_equal(record_init(side->rec), 0);
@@ -134,11 +137,11 @@ pair_init_sndbuf(struct pair *pair, const struct suite_case *suite, int sndbuf)
     side_init(&pair->b, fds[1]);
     pair->to_a = pair_wire(suite, 1);
     pair->from_a = pair_wire(suite, 101);
-    assert_int_equal(record_start(pair->a.rec, suite->version, suite->suite, suite->hash_len,
-                                  &pair->to_a.keys, &pair->from_a.keys),
+    assert_int_equal(record_start(pair->a.rec, suite->version, suite->suite,
+                                  suite->hash_len, &pair->to_a.keys, &pair->from_a.keys),
                      0);
-    assert_int_equal(record_start(pair->b.rec, suite->version, suite->suite, suite->hash_len,
-                                  &pair->from_a.keys, &pair->to_a.keys),
+    assert_int_equal(record_start(pair->b.rec, suite->version, suite->suite,
+                                  suite->hash_len, &pair->from_a.keys, &pair->to_a.keys),
                      0);
 }
 

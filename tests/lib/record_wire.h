@@ -45,10 +45,12 @@ wire_update(struct wire *wire)
     int digest = wire->hash_len == 48 ? WC_SHA384 : WC_SHA256;
     const byte *tls13 = (const byte *)"tls13 ";
 
-    if (wc_Tls13_HKDF_Expand_Label(next, wire->hash_len, keys->secret, wire->hash_len, tls13, 6,
-                                   (const byte *)"traffic upd", 11, NULL, 0, digest) != 0 ||
-        wc_Tls13_HKDF_Expand_Label(keys->key, (word32)wire_key_len(wire), next, wire->hash_len,
-                                   tls13, 6, (const byte *)"key", 3, NULL, 0, digest) != 0 ||
+    if (wc_Tls13_HKDF_Expand_Label(next, wire->hash_len, keys->secret, wire->hash_len,
+                                   tls13, 6, (const byte *)"traffic upd", 11, NULL, 0,
+                                   digest) != 0 ||
+        wc_Tls13_HKDF_Expand_Label(keys->key, (word32)wire_key_len(wire), next,
+                                   wire->hash_len, tls13, 6, (const byte *)"key", 3, NULL,
+                                   0, digest) != 0 ||
         wc_Tls13_HKDF_Expand_Label(keys->iv, 12, next, wire->hash_len, tls13, 6,
                                    (const byte *)"iv", 2, NULL, 0, digest) != 0) {
         abort();
@@ -83,15 +85,19 @@ wire_aead(const struct wire *wire, bool seal, const uint8_t *nonce, const uint8_
     word32 n = (word32)len;
 
     if (wire->suite == RECORD_CHACHA20_POLY1305) {
-        return seal ? wc_ChaCha20Poly1305_Encrypt(key, nonce, aad, (word32)aad_len, in, n, out, tag)
-                    : wc_ChaCha20Poly1305_Decrypt(key, nonce, aad, (word32)aad_len, in, n, tag, out);
+        return seal ? wc_ChaCha20Poly1305_Encrypt(key, nonce, aad, (word32)aad_len, in, n,
+                                                  out, tag)
+                    : wc_ChaCha20Poly1305_Decrypt(key, nonce, aad, (word32)aad_len, in, n,
+                                                  tag, out);
     }
     Aes aes;
     int err = wc_AesInit(&aes, NULL, INVALID_DEVID);
     err = err != 0 ? err : wc_AesGcmSetKey(&aes, key, (word32)wire_key_len(wire));
     if (err == 0) {
-        err = seal ? wc_AesGcmEncrypt(&aes, out, in, n, nonce, 12, tag, 16, aad, (word32)aad_len)
-                   : wc_AesGcmDecrypt(&aes, out, in, n, nonce, 12, tag, 16, aad, (word32)aad_len);
+        err = seal ? wc_AesGcmEncrypt(&aes, out, in, n, nonce, 12, tag, 16, aad,
+                                      (word32)aad_len)
+                   : wc_AesGcmDecrypt(&aes, out, in, n, nonce, 12, tag, 16, aad,
+                                      (word32)aad_len);
     }
     wc_AesFree(&aes);
     return err;
@@ -115,7 +121,8 @@ wire_aad(const struct wire *wire, const uint8_t *header, size_t len, uint8_t aad
 
 /* Seals one record into out (len + pad + 64 bytes); returns its length, and steps seq. */
 static inline size_t
-wire_seal(struct wire *wire, uint8_t type, const void *data, size_t len, size_t pad, uint8_t *out)
+wire_seal(struct wire *wire, uint8_t type, const void *data, size_t len, size_t pad,
+          uint8_t *out)
 {
     bool tls13 = wire->version == 0x0304;
     size_t prefix = wire_is_explicit(wire) ? 13 : 5;

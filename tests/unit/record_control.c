@@ -70,7 +70,8 @@ half_close_of_ours(void **state)
 
     pair_init(&pair, TLS_1_3);
     assert_int_equal(record_close_notify(&pair.a.conn, pair.a.fd), 0);
-    assert_int_equal(record_close_notify(&pair.a.conn, pair.a.fd), 0); /* only one goes out */
+    assert_int_equal(record_close_notify(&pair.a.conn, pair.a.fd),
+                     0); /* only one goes out */
     assert_int_equal(side_write(&pair.a, "x", 1), -EPIPE);
     assert_int_equal(record_flush(&pair.a.conn, pair.a.fd), 0);
     shutdown(pair.a.fd, SHUT_WR);
@@ -111,7 +112,8 @@ ends_by_truncation(void **state)
                 assert_int_equal(record_readable(&pair.a.conn, pair.a.fd), 1);
                 assert_int_equal(side_read(&pair.a, got, 100), want);
             }
-            assert_int_equal(side_write(&pair.a, "x", 1), 1); /* FIN says nothing of this */
+            assert_int_equal(side_write(&pair.a, "x", 1),
+                             1); /* FIN says nothing of this */
             pair_done(&pair);
         }
     }
@@ -144,13 +146,19 @@ alerts_received(void **state)
         uint8_t alert[2];
         int want; /* of reading */
     } cases[] = {
-        {TLS_1_3, {2, 20}, -ECONNRESET},  {TLS_1_3, {2, 49}, -ECONNRESET},
+        {TLS_1_3, {2, 20}, -ECONNRESET},
+        {TLS_1_3, {2, 49}, -ECONNRESET},
         {TLS_1_3, {1, 42}, -ECONNRESET}, /* the level means nothing in 1.3 */
-        {TLS_1_3, {2, 123}, -ECONNRESET}, {TLS_1_3, {1, 90}, -EAGAIN},
-        {TLS_1_3, {1, 100}, -ECONNRESET}, {TLS_1_2, {2, 40}, -ECONNRESET},
-        {TLS_1_2, {1, 100}, -EAGAIN},     {TLS_1_2, {1, 90}, -EAGAIN},
-        {TLS_1_2, {1, 42}, -EAGAIN},      {TLS_1_2, {2, 100}, -ECONNRESET},
-        {TLS_1_3, {2, 0}, 0},             {TLS_1_2, {2, 0}, 0},
+        {TLS_1_3, {2, 123}, -ECONNRESET},
+        {TLS_1_3, {1, 90}, -EAGAIN},
+        {TLS_1_3, {1, 100}, -ECONNRESET},
+        {TLS_1_2, {2, 40}, -ECONNRESET},
+        {TLS_1_2, {1, 100}, -EAGAIN},
+        {TLS_1_2, {1, 90}, -EAGAIN},
+        {TLS_1_2, {1, 42}, -EAGAIN},
+        {TLS_1_2, {2, 100}, -ECONNRESET},
+        {TLS_1_3, {2, 0}, 0},
+        {TLS_1_2, {2, 0}, 0},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -311,7 +319,8 @@ key_updates_of_ours(void **state)
         for (int round = 0; round < 4; round++) {
             uint64_t epoch = pair.b.rec->rx.epoch;
 
-            assert_int_equal(record_key_update(&pair.a.conn, pair.a.fd, round % 2 == 1), 0);
+            assert_int_equal(record_key_update(&pair.a.conn, pair.a.fd, round % 2 == 1),
+                             0);
             assert_int_equal(side_write(&pair.a, "ping", 4), 4);
             settle(pair.a.fd, pair.b.fd);
             assert_int_equal(side_read(&pair.b, got, 100), 4);
@@ -371,7 +380,11 @@ drain(void **state)
         {.name = "tickets, close_notify", .tickets = true, .closed = true, .want = 1},
         {.name = "data", .data = true, .want = 0, .reset = true},
         {.name = "data half read", .data = true, .half = true, .want = 0, .reset = true},
-        {.name = "data, close_notify", .data = true, .closed = true, .want = 0, .reset = true},
+        {.name = "data, close_notify",
+         .data = true,
+         .closed = true,
+         .want = 0,
+         .reset = true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -441,12 +454,18 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ends_by_close_notify), cmocka_unit_test(half_close_of_ours),
-        cmocka_unit_test(ends_by_truncation),   cmocka_unit_test(ends_by_reset),
-        cmocka_unit_test(alerts_received),      cmocka_unit_test(hello_request_is_declined),
-        cmocka_unit_test(tickets_are_skipped),  cmocka_unit_test(key_updates_received),
-        cmocka_unit_test(key_updates_answered), cmocka_unit_test(key_updates_of_ours),
-        cmocka_unit_test(key_updates_in_time),  cmocka_unit_test(drain),
+        cmocka_unit_test(ends_by_close_notify),
+        cmocka_unit_test(half_close_of_ours),
+        cmocka_unit_test(ends_by_truncation),
+        cmocka_unit_test(ends_by_reset),
+        cmocka_unit_test(alerts_received),
+        cmocka_unit_test(hello_request_is_declined),
+        cmocka_unit_test(tickets_are_skipped),
+        cmocka_unit_test(key_updates_received),
+        cmocka_unit_test(key_updates_answered),
+        cmocka_unit_test(key_updates_of_ours),
+        cmocka_unit_test(key_updates_in_time),
+        cmocka_unit_test(drain),
         cmocka_unit_test(trim),
     };
 

@@ -266,7 +266,8 @@ data_inside_a_message(void **state)
     static const struct {
         const uint8_t begin[9];
         size_t len;
-    } cases[] = {{{4}, 1}, {{4, 0, 0, 9}, 4}, {{4, 0, 0, 9, 1, 2}, 6}, {{24, 0, 0, 1}, 4}};
+    } cases[] = {
+        {{4}, 1}, {{4, 0, 0, 9}, 4}, {{4, 0, 0, 9, 1, 2}, 6}, {{24, 0, 0, 1}, 4}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pair pair;
@@ -313,8 +314,8 @@ floods(void **state)
             for (int round = 0; round <= twice; round++) {
                 for (int n = 0; n < cases[i].limit; n++) {
                     pair_raw(&pair, buf,
-                             wire_seal(&pair.to_a, cases[i].type, cases[i].data, cases[i].len,
-                                       cases[i].pad, buf));
+                             wire_seal(&pair.to_a, cases[i].type, cases[i].data,
+                                       cases[i].len, cases[i].pad, buf));
                     if (cases[i].data == update) {
                         wire_update(&pair.to_a);
                     }

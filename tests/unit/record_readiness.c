@@ -1,6 +1,6 @@
 /*
- * Poll on the raw socket tells the truth: undelivered plaintext is always backed by a byte
- * in the kernel, and where there is none left, the socket is not readable.
+ * Poll on the raw socket tells the truth: undelivered plaintext is always backed by a
+ * byte in the kernel, and where there is none left, the socket is not readable.
  */
 #include "tests/lib/record_pair.h"
 
@@ -44,11 +44,14 @@ every_split_point(void **state)
         for (size_t split = 0; split <= end; split++) {
             for (int help = 0; help < 3; help++) {
                 struct pair pair;
-                size_t whole = split == end ? first + second : split >= first + overhead ? first : 0;
+                size_t whole = split == end                ? first + second
+                               : split >= first + overhead ? first
+                                                           : 0;
 
                 pair_init(&pair, &suite_cases[s]);
                 size_t len = wire_seal(&pair.to_a, 23, plain, first, 0, wire_bytes);
-                len += wire_seal(&pair.to_a, 23, plain + first, second, 0, wire_bytes + len);
+                len +=
+                    wire_seal(&pair.to_a, 23, plain + first, second, 0, wire_bytes + len);
                 assert_int_equal(len, end);
                 pair_raw(&pair, wire_bytes, split);
                 settle(pair.b.fd, pair.a.fd);
@@ -66,8 +69,9 @@ every_split_point(void **state)
                 settle(pair.b.fd, pair.a.fd);
                 check(&pair, first + second - whole);
                 n = side_read(&pair.a, got + whole, sizeof(got) - whole);
-                assert_int_equal(n, whole < first + second ? (ssize_t)(first + second - whole)
-                                                           : -EAGAIN);
+                assert_int_equal(n, whole < first + second
+                                        ? (ssize_t)(first + second - whole)
+                                        : -EAGAIN);
                 assert_memory_equal(got, plain, first + second);
                 assert_false(side_is_readable(&pair.a));
                 pair_done(&pair);
@@ -146,7 +150,8 @@ every_read_size(void **state)
             size_t read = read_cases[c].read;
 
             pair_init(&pair, &suite_cases[s]);
-            for (const size_t *n = read_cases[c].records; n < read_cases[c].records + 6 && *n > 0; n++) {
+            for (const size_t *n = read_cases[c].records;
+                 n < read_cases[c].records + 6 && *n > 0; n++) {
                 len += wire_seal(&pair.to_a, 23, plain + total, *n, read_cases[c].pad,
                                  wire_bytes + len);
                 total += *n;
@@ -194,8 +199,8 @@ random_walk(void **state)
             size_t n = (size_t)rand_r(&seed) % (i % 4 == 0 ? 16385 : 200) + 1;
 
             n = n > 16384 ? 16384 : n;
-            len += wire_seal(&pair.to_a, 23, plain + total, n, (size_t)rand_r(&seed) % 30 * (i % 3 == 0),
-                             wire_bytes + len);
+            len += wire_seal(&pair.to_a, 23, plain + total, n,
+                             (size_t)rand_r(&seed) % 30 * (i % 3 == 0), wire_bytes + len);
             total += n;
             ends[i][0] = len;
             ends[i][1] = total;
@@ -204,10 +209,12 @@ random_walk(void **state)
         size_t done = 0;
         while (done < total) {
             size_t arrived = 0;
-            size_t want = (size_t)rand_r(&seed) % (rand_r(&seed) % 3 == 0 ? 40000 : 50) + 1;
+            size_t want =
+                (size_t)rand_r(&seed) % (rand_r(&seed) % 3 == 0 ? 40000 : 50) + 1;
 
             if (sent < len && rand_r(&seed) % 2 == 0) {
-                size_t n = (size_t)rand_r(&seed) % (rand_r(&seed) % 2 == 0 ? 30000 : 40) + 1;
+                size_t n =
+                    (size_t)rand_r(&seed) % (rand_r(&seed) % 2 == 0 ? 30000 : 40) + 1;
 
                 n = n > len - sent ? len - sent : n;
                 pair_raw(&pair, wire_bytes + sent, n);

@@ -1,7 +1,7 @@
 /* What one record writes the other reads: each suite, many sizes, vectors, both ways. */
 #include "tests/lib/record_pair.h"
 
-static const size_t sizes[] = {1,     2,     15,    16,    17,    100,    1000,   16383,
+static const size_t sizes[] = {1,     2,     15,    16,    17,    100,   1000,   16383,
                                16384, 16385, 32768, 65535, 65536, 65537, 100000, 300000};
 
 static uint8_t *
@@ -16,9 +16,11 @@ make_data(size_t len)
     return data;
 }
 
-/* Writes all of data from one side and reads it on the other in pieces of at most `piece`. */
+/* Writes all of data from one side and reads it on the other in pieces of at most
+ * `piece`. */
 static void
-transfer(struct side *from, struct side *to, const uint8_t *data, size_t len, size_t piece)
+transfer(struct side *from, struct side *to, const uint8_t *data, size_t len,
+         size_t piece)
 {
     uint8_t *got = malloc(len + 16);
     size_t sent = 0;
@@ -137,9 +139,12 @@ start_refuses_what_it_does_not_know(void **state)
         uint8_t hash_len;
         int want;
     } cases[] = {
-        {0x0303, RECORD_AES_128_GCM, 32, 0},        {0x0304, RECORD_AES_256_GCM, 48, 0},
-        {0x0302, RECORD_AES_128_GCM, 32, -EINVAL},  {0x0305, RECORD_AES_128_GCM, 32, -EINVAL},
-        {0x0304, 3, 32, -EINVAL},                   {0x0304, RECORD_AES_128_GCM, 20, -EINVAL},
+        {0x0303, RECORD_AES_128_GCM, 32, 0},
+        {0x0304, RECORD_AES_256_GCM, 48, 0},
+        {0x0302, RECORD_AES_128_GCM, 32, -EINVAL},
+        {0x0305, RECORD_AES_128_GCM, 32, -EINVAL},
+        {0x0304, 3, 32, -EINVAL},
+        {0x0304, RECORD_AES_128_GCM, 20, -EINVAL},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -147,7 +152,8 @@ start_refuses_what_it_does_not_know(void **state)
         struct record_secrets keys = {0};
 
         assert_int_equal(record_init(&rec), 0);
-        assert_int_equal(record_start(&rec, cases[i].version, (enum record_suite)cases[i].suite,
+        assert_int_equal(record_start(&rec, cases[i].version,
+                                      (enum record_suite)cases[i].suite,
                                       cases[i].hash_len, &keys, &keys),
                          cases[i].want);
         record_done(&rec);
@@ -163,7 +169,8 @@ done_wipes_the_secrets(void **state)
     static const uint8_t zeros[48];
 
     assert_int_equal(record_init(&rec), 0);
-    assert_int_equal(record_start(&rec, 0x0304, RECORD_AES_256_GCM, 48, &wire.keys, &wire.keys), 0);
+    assert_int_equal(
+        record_start(&rec, 0x0304, RECORD_AES_256_GCM, 48, &wire.keys, &wire.keys), 0);
     assert_memory_not_equal(rec.rx.key, zeros, sizeof(rec.rx.key));
     record_done(&rec);
     for (struct record_dir *dir = &rec.rx; dir <= &rec.tx; dir++) {

@@ -162,7 +162,8 @@ broken_pipe(void **state)
         } else {
             assert_int_equal(n, -EPIPE);
             assert_int_equal(pipes, quiet ? 0 : 1);
-            assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1, flags), -EPIPE);
+            assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1, flags),
+                             -EPIPE);
             assert_int_equal(pipes, quiet ? 0 : 2);
         }
         assert_false(record_pending(&pair.a.conn));
@@ -180,7 +181,8 @@ broken_pipe(void **state)
         assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1, 0), -EPIPE);
         assert_int_equal(pipes, i);
     }
-    assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1, MSG_NOSIGNAL), -EPIPE);
+    assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1, MSG_NOSIGNAL),
+                     -EPIPE);
     assert_int_equal(pipes, 3);
     pair_done(&pair);
 }
@@ -220,9 +222,10 @@ flags_are_filtered(void **state)
     record_io.sendmsg = fake_sendmsg;
     fake_result = -1;
     fake_errno = 0;
-    assert_int_equal(record_write(&pair.a.conn, pair.a.fd, &iov, 1,
-                                  MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN | MSG_MORE | MSG_NOSIGNAL),
-                     10);
+    assert_int_equal(
+        record_write(&pair.a.conn, pair.a.fd, &iov, 1,
+                     MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN | MSG_MORE | MSG_NOSIGNAL),
+        10);
     assert_int_equal(last_flags, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
     pair_done(&pair);
 }
@@ -235,8 +238,9 @@ errors_of_the_kernel(void **state)
     static const struct {
         int err;
         bool sticky;
-    } cases[] = {{EAGAIN, false}, {ENOBUFS, false}, {ENOMEM, false},    {EBADF, false},
-                 {EPIPE, true},   {EIO, true},      {ECONNRESET, true}, {ETIMEDOUT, true}};
+    } cases[] = {{EAGAIN, false},    {ENOBUFS, false}, {ENOMEM, false},
+                 {EBADF, false},     {EPIPE, true},    {EIO, true},
+                 {ECONNRESET, true}, {ETIMEDOUT, true}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pair pair;
