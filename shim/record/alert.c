@@ -17,7 +17,7 @@ record_alert_send(struct record_conn *conn, int fd, uint8_t level, uint8_t alert
     const uint8_t message[ALERT_LEN] = {level, alert};
     RECORD_LOCK_SCOPE lock = {0};
 
-    /* Not to be had only when a signal handler reads in the middle of our own write. */
+    /* Better no alert than two threads that wait for each other: see lock.h. */
     if (record_lock_take(&lock, conn, tx, fd) != 0 || tx->error != 0 || tx->closed) {
         return;
     }

@@ -92,9 +92,9 @@ record_key_update_answer(struct record_conn *conn, int fd)
     RECORD_LOCK_SCOPE lock = {0};
 
     conn->rec->key_update_wanted = true;
-    if (record_lock_take(&lock, conn, tx, fd) == 0 && tx->error == 0 && !tx->closed &&
+    if (record_lock_try(&lock, conn, tx, fd) == 0 && tx->error == 0 && !tx->closed &&
         tx->len == 0) {
-        /* Whether it is out, pending or still wanted: the next write sees to it. */
+        /* Whether it is out or pending, or failed: the next write sees to it. */
         int err = record_key_update_send(conn, fd);
         (void)err;
     }

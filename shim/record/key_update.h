@@ -11,7 +11,8 @@ int record_key_update_receive(struct record_conn *conn)
     __attribute__((warn_unused_result));
 
 /*
- * Answers the peer's request now, or leaves it to the next write when the kernel is full.
+ * Answers the peer's request now; or leaves it to the next write, when one is under way
+ * or the kernel is full.
  * The caller holds the lock of rx and not that of tx.
  */
 void record_key_update_answer(struct record_conn *conn, int fd);

@@ -1,8 +1,14 @@
 #include "shim/record/lock.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "shim/record/fail.h"
+
+#define SOON_NS 50000000 /* many times what a batch takes */
+
+/* Locks that this thread holds or is about to take, also of the code it interrupted. */
+static __thread volatile int depth __attribute__((tls_model("initial-exec")));
 
 int
 record_lock_init(pthread_mutex_t *mutex)
@@ -33,13 +39,31 @@ recover(struct record_conn *conn, struct record_dir *dir, int fd)
 }
 
 static int
+lock_soon(pthread_mutex_t *mutex)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += SOON_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    int err = pthread_mutex_timedlock(mutex, &until);
+
+    return err == ETIMEDOUT ? EDEADLK : err;
+}
+
+static int
 take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd,
      int (*take_mutex)(pthread_mutex_t *))
 {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &lock->cancel_state);
+    depth++;
     int err = take_mutex(&dir->lock);
 
     if (err != 0 && err != EOWNERDEAD) {
+        depth--;
         pthread_setcancelstate(lock->cancel_state, NULL);
         return -err;
     }
@@ -54,14 +78,14 @@ int
 record_lock_take(struct record_lock *lock, struct record_conn *conn,
                  struct record_dir *dir, int fd)
 {
-    return take(lock, conn, dir, fd, pthread_mutex_lock);
+    return take(lock, conn, dir, fd, depth > 0 ? lock_soon : pthread_mutex_lock);
 }
 
 int
 record_lock_try(struct record_lock *lock, struct record_conn *conn,
-                struct record_dir *dir)
+                struct record_dir *dir, int fd)
 {
-    return take(lock, conn, dir, -1, pthread_mutex_trylock);
+    return take(lock, conn, dir, fd, pthread_mutex_trylock);
 }
 
 void
@@ -70,6 +94,7 @@ record_lock_release(struct record_lock *lock)
     if (lock->held != NULL) {
         pthread_mutex_unlock(lock->held);
         lock->held = NULL;
+        depth--;
         pthread_setcancelstate(lock->cancel_state, NULL);
     }
 }

@@ -1,6 +1,9 @@
 /*
  * The lock of one direction.  Order: rx, then tx.
  *
+ * A thread that holds one already never waits for another for long: a signal handler that
+ * reads may have interrupted a write, so that its thread holds them the other way round.
+ *
  * A thread is not cancelled while it holds one: bytes taken from the kernel and then lost
  * would break the stream.  Nobody blocks with a lock held, so that nobody waits for long.
  */
@@ -25,14 +28,15 @@ int record_lock_init(pthread_mutex_t *mutex); /* 0 or -errno */
  * If its last holder died, what it was at is not known: both directions then have the
  * error -ECONNRESET and fd is shut down; no key is used again.
  *
- * Returns  0; -EDEADLK this thread holds it: a signal handler interrupted us.
+ * Returns  0; -EDEADLK this thread holds it, or another one and this is not to be had:
+ *          we are in a signal handler, or hold rx and want tx.
  */
 int record_lock_take(struct record_lock *lock, struct record_conn *conn,
                      struct record_dir *dir, int fd) __attribute__((warn_unused_result));
 
-/* As above, but -EBUSY when anybody holds it; for want of an fd nothing is shut down. */
+/* The same without any waiting: -EBUSY when anybody holds it. */
 int record_lock_try(struct record_lock *lock, struct record_conn *conn,
-                    struct record_dir *dir) __attribute__((warn_unused_result));
+                    struct record_dir *dir, int fd) __attribute__((warn_unused_result));
 
 void record_lock_release(struct record_lock *lock);
 

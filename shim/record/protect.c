@@ -8,8 +8,9 @@
 #include "shim/record/bytes.h"
 #include "shim/record/nonce.h"
 
-#define CIPHERTEXT_LEN_MAX (RECORD_PLAINTEXT_MAX + 256) /* also for TLS 1.2: see check   \
-                                                         */
+#define CIPHERTEXT_LEN_MAX                                                               \
+    (RECORD_PLAINTEXT_MAX + 256) /* also for TLS 1.2: see check                          \
+                                  */
 #define AAD_LEN_MAX 13
 
 size_t

@@ -128,7 +128,7 @@ trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len)
     RECORD_LOCK_SCOPE lock = {0};
 
     /* A buffer in use is as good as full: the next call will do. */
-    if (record_lock_try(&lock, conn, dir) == 0 && dir->touched && dir->len == 0) {
+    if (record_lock_try(&lock, conn, dir, -1) == 0 && dir->touched && dir->len == 0) {
         dir->touched = false;
         give_back(buf, len);
     }

@@ -322,6 +322,75 @@ signal_handler_in_the_same_direction(void **state)
     pair_done(&pair);
 }
 
+/*
+ * One thread writes, and is interrupted by a handler that reads; another reads meanwhile
+ * and has to answer with an alert.  Neither may wait for the other for ever.
+ */
+static atomic_int cross_step;
+
+static void
+on_cross(int sig)
+{
+    char c;
+
+    (void)sig;
+    if (atomic_fetch_add(&handler_runs, 1) > 0) {
+        return;
+    }
+    cross_step = 1; /* tx is held: now the other one may go and take rx */
+    for (int i = 0; i < 5000 && cross_step != 2; i++) {
+        usleep(1000);
+    }
+    handler_results[0] = side_read(&handler_pair->a, &c, 1);
+}
+
+static ssize_t
+cross_in_recv(int fd, void *buf, size_t len, int flags)
+{
+    cross_step = 2; /* rx is held: now the handler may go and wait for it */
+    usleep(20000);
+    return recv(fd, buf, len, flags);
+}
+
+static void *
+read_what_is_bad(void *arg)
+{
+    char c;
+
+    for (int i = 0; i < 5000 && cross_step != 1; i++) {
+        usleep(1000);
+    }
+    return side_read(arg, &c, 1) == -EPROTO ? NULL : arg;
+}
+
+static void
+locks_across_a_signal_handler(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pthread_t thread;
+    void *result;
+
+    signal(SIGUSR1, on_cross);
+    pair_init(&pair, TLS_1_3);
+    handler_pair = &pair;
+    cross_step = 0;
+    handler_runs = 0;
+    pair_send(&pair, 99, "no such type", 12, 0);
+    record_io.recv = cross_in_recv;
+    record_io.sendmsg = signal_in_sendmsg;
+    assert_int_equal(pthread_create(&thread, NULL, read_what_is_bad, &pair.a), 0);
+    alarm(20);
+    side_write(&pair.a, "w", 1);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    alarm(0);
+    assert_null(result);
+    assert_true(handler_results[0] == -EPROTO || handler_results[0] == -EDEADLK);
+    record_io.recv = recv;
+    record_io.sendmsg = sendmsg;
+    pair_done(&pair);
+}
+
 /* Cancelled in the middle of a system call: not before its bytes are safe. */
 static atomic_int cancel_step;
 
@@ -390,6 +459,7 @@ main(void)
         cmocka_unit_test(fork_shares_what_is_kept),
         cmocka_unit_test(dead_owner),
         cmocka_unit_test(signal_handler_in_the_same_direction),
+        cmocka_unit_test(locks_across_a_signal_handler),
         cmocka_unit_test(cancellation_waits),
     };
 
