@@ -79,7 +79,9 @@ run_script_env(const char *argument, char program[RUN_SCRIPT_LINE])
             if (env_option_takes_word(word)) {
                 (void)strtok_r(NULL, " \t", &state);
             }
-        } else if (strchr(word, '=') == NULL) {
+        } else if (strchr(word, '=') != NULL) {
+            options = false; /* an assignment: only the program can follow */
+        } else {
             memccpy(program, word, '\0', RUN_SCRIPT_LINE);
             return;
         }
