@@ -62,7 +62,8 @@ start_cert(struct ca_key *key, const char *cn, int64_t not_after, WC_RNG *rng,
 
     *out = cert;
     if (cert == NULL) {
-        return ca_error(-ENOMEM, "%s", strerror(ENOMEM));
+        ca_error(-ENOMEM, "%s", strerror(ENOMEM));
+        return -ENOMEM;
     }
     rc = random_serial(rng, made);
     if (rc != 0) {

@@ -42,7 +42,7 @@ put_integer(struct ca_der *der, const uint8_t *octets, size_t len)
         len--;
     }
     ca_der_raw(der, octets, len);
-    if ((octets[0] & 0x80) != 0) {
+    if (len == 0 || (octets[0] & 0x80) != 0) {
         ca_der_raw(der, &zero, 1);
     }
     ca_der_wrap(der, TAG_INTEGER, since);

@@ -92,14 +92,14 @@ static int
 parse_line(struct ca_index *index, const char *line)
 {
     struct ca_entry entry;
-    int used = 0;
+    char *end;
 
     if (line[0] == '\0' || line[0] == '#') {
         return 0;
     }
-    if (sscanf(line, "crl %" SCNu64 "%n", &index->crl_number, &used) == 1 &&
-        line[used] == '\0') {
-        return 0;
+    if (strncmp(line, "crl ", 4) == 0) {
+        index->crl_number = strtoull(line + 4, &end, 10);
+        return end != line + 4 && *end == '\0' ? 0 : -EINVAL;
     }
     return parse_entry(line, &entry) ? ca_index_add(index, &entry) : -EINVAL;
 }

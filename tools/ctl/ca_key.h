@@ -31,13 +31,13 @@ bool ca_key_known(const char *kind);
 /*
  * Makes a new key.
  *
- *   kind  in      one of CA_KEY_KINDS
+ *   name  in      one of CA_KEY_KINDS
  *   rng   in/out  seeded by the system
  *   key   out     to be wiped with ca_key_done(), also on failure
  *
  * Returns  0; -EINVAL for another kind; -EIO when wolfCrypt fails (reported).
  */
-int ca_key_make(const char *kind, WC_RNG *rng, struct ca_key *key)
+int ca_key_make(const char *name, WC_RNG *rng, struct ca_key *key)
     __attribute__((warn_unused_result));
 
 /* Reads a key from PEM (PKCS#8 or traditional); 0 or -EBADMSG. */

@@ -1,0 +1,93 @@
+# shellcheck shell=bash
+# Completion of mtls-run and mtlsctl, for bash-completion.
+
+_mtls_run() {
+    local cur=${COMP_WORDS[COMP_CWORD]} i
+    COMPREPLY=()
+    # What follows the program is the program's own command line.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            -p | -s | --policy | --service) i=$((i + 1)) ;;
+            --)
+                i=$((i + 1))
+                break
+                ;;
+            -*) ;;
+            *) break ;;
+        esac
+    done
+    if ((i < COMP_CWORD)); then
+        if declare -F _command_offset >/dev/null; then
+            _command_offset "$i"
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+    fi
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+        -p | --policy) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        -s | --service) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-p -s -v --policy --service --verbose
+                    --help --version --" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+}
+
+# The names that a CA has issued, for renewing and revoking.
+_mtlsctl_issued() {
+    local dir=ca i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == --dir ]]; then
+            dir=${COMP_WORDS[i + 1]}
+        fi
+    done
+    [[ -r $dir/index ]] && awk '$1 == "valid" { print $5 }' "$dir/index"
+}
+
+_mtlsctl_ca() {
+    local cur=$1 prev=$2 command=$3 options=
+    case $prev in
+        --dir | --out)
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+            ;;
+        --key)
+            mapfile -t COMPREPLY < <(compgen -W "p256 p384 ed25519 rsa2048 rsa3072" -- "$cur")
+            return
+            ;;
+        --name | --dns | --ip | --uri | --cn | --ou | --days | --serial) return ;;
+    esac
+    case $command in
+        init) options="--dir --name --key --days --help" ;;
+        issue) options="--dir --key --dns --ip --uri --cn --ou --server --client --days --out --help" ;;
+        revoke) options="--dir --serial --help" ;;
+        crl) options="--dir --days --out --help" ;;
+        list) options="--dir --help" ;;
+    esac
+    if [[ $cur != -* && ($command == issue || $command == revoke) ]]; then
+        options=$(_mtlsctl_issued)
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+}
+
+_mtlsctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "check explain ca --help --version" -- "$cur")
+    elif [[ ${COMP_WORDS[1]} != ca ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    elif ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W "init issue revoke crl list --help" -- "$cur")
+    else
+        _mtlsctl_ca "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "${COMP_WORDS[2]}"
+    fi
+}
+
+complete -F _mtls_run mtls-run
+complete -F _mtlsctl mtlsctl
