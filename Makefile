@@ -139,8 +139,92 @@ test: check
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
     $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC)))
 
+# ---- other builds of the same code ----------------------------------------------------
+
+SAN ?= address,undefined
+
+sanitize:  ## run the unit tests with ASan and UBSan
+	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    $(MAKE) --no-print-directory SANITIZE=$(SAN) unit
+
+FUZZ_SECONDS ?= 30
+FUZZ := $(BUILD)/fuzz
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(FUZZ_SRC))
+FUZZ_LOWER_OBJ := $(patsubst %.c,$(FUZZ)/obj/%.o,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
+
+$(FUZZ)/obj/%.o: %.c $(WOLFSSL_A) $(BUILD)/setup-test.stamp Makefile
+	@echo "  FUZZ  $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) -O1 -g \
+	    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -c -o $@ $<
+
+$(FUZZ_BIN): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ_LOWER_OBJ)
+	@echo "  LD    $@"
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+fuzz: $(FUZZ_BIN)  ## run every fuzz target for FUZZ_SECONDS (30) from its corpus
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+# ---- form and rules -----------------------------------------------------------------------
+
+LINT_C := $(wildcard config/*.[ch] shim/*.[ch] shim/*/*.[ch] tools/*/*.[ch] tests/*/*.[ch])
+LINT_SH = $(wildcard tests/run tests/fuzz/run tools/*.sh tools/*/*.sh tests/*.sh tests/*/*.sh)
+LINT_TIDY = $(patsubst %,$(BUILD)/lint/%.tidy,$(filter %.c,$(LINT_C)))
+
+$(BUILD)/lint/%.tidy: % $(filter %.h,$(LINT_C)) .clang-tidy $(WOLFSSL_A) | $(BUILD)/setup-test.stamp
+	@echo "  TIDY  $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $< -- $(_CPPFLAGS) -std=gnu17 2>$@.err || { \
+	    grep -v 'warnings\? generated' $@.err >&2; exit 1; }
+	$(Q)touch $@
+
+lint: $(LOWER_OBJ) $(LINT_TIDY)  ## check form, layers, symbols, shell and C
+	$(Q)CLANG_FORMAT=$(CLANG_FORMAT) tools/lint/format.sh $(LINT_C)
+	$(Q)tools/lint/layers.sh
+	$(Q)tools/lint/symbols.sh $(LOWER_OBJ) $(WOLFSSL_A) $(INIH_A)
+	$(Q)shellcheck -x -e SC2116,SC2317 $(LINT_SH)
+	@echo "  LINT  clean"
+
+format:  ## bring the C code into the form of .clang-format
+	$(Q)$(CLANG_FORMAT) -i $(LINT_C)
+
+# ---- installing ----------------------------------------------------------------------------
+
+INSTALL ?= install
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+# mtls-run looks for the library here, seen from bin/; not in lib/ itself, since nothing
+# ever links with it.
+LIBDIR = $(DESTDIR)$(PREFIX)/lib/mtls-shim
+INCDIR = $(DESTDIR)$(PREFIX)/include
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+install: all  ## install under PREFIX (/usr/local), staged in DESTDIR
+	$(Q)$(INSTALL) -d $(BINDIR) $(LIBDIR) $(INCDIR) $(BASHDIR) \
+	    $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
+	$(Q)$(INSTALL) -m 755 $(RUN) $(CTL) $(BINDIR)
+	$(Q)$(INSTALL) -m 644 $(SHIM) $(LIBDIR)
+	$(Q)for header in $(wildcard shim/mtls_shim.h); do \
+	    $(INSTALL) -m 644 $$header $(INCDIR); done
+	$(Q)$(INSTALL) -m 644 tools/run/mtls-run.1 tools/ctl/mtlsctl.1 $(MANDIR)/man1
+	$(Q)for page in $(wildcard config/policy.5); do \
+	    $(INSTALL) -m 644 $$page $(MANDIR)/man5/mtls-shim-policy.5; done
+	$(Q)for page in $(wildcard shim/mtls-shim.7); do \
+	    $(INSTALL) -m 644 $$page $(MANDIR)/man7; done
+	$(Q)$(INSTALL) -m 644 tools/completion/mtls-shim.bash $(BASHDIR)/mtls-run
+	$(Q)ln -sf mtls-run $(BASHDIR)/mtlsctl
+
+uninstall:  ## remove what install put there
+	$(Q)rm -f $(BINDIR)/mtls-run $(BINDIR)/mtlsctl $(LIBDIR)/libmtls_shim.so \
+	    $(INCDIR)/mtls_shim.h $(MANDIR)/man1/mtls-run.1 $(MANDIR)/man1/mtlsctl.1 \
+	    $(MANDIR)/man5/mtls-shim-policy.5 $(MANDIR)/man7/mtls-shim.7 \
+	    $(BASHDIR)/mtls-run $(BASHDIR)/mtlsctl
+	$(Q)rmdir $(LIBDIR) 2>/dev/null || true
+
 clean:  ## remove what was built here, keep wolfSSL
-	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-*
+	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-* \
+	    $(BUILD)/fuzz $(BUILD)/lint
 
 distclean:  ## remove everything that was built or fetched
 	rm -rf $(BUILD)

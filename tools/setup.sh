@@ -8,7 +8,7 @@ what=${1:-build}
 build="gcc make libc6-dev libinih-dev autoconf automake libtool dpkg-dev patch xz-utils ca-certificates"
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
-    procps iproute2 binutils shellcheck clang-format clang-tidy valgrind"
+    procps iproute2 binutils shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"
 
 case $what in
 build) list=$build ;;
@@ -20,7 +20,7 @@ esac
 have() {
     case $1 in
     gcc | make | autoconf | automake | patch | openssl | curl | wget | memcached | iperf3 | socat | wrk | \
-        perl | python3 | strace | shellcheck | clang-format | clang-tidy | valgrind) command -v "$1" >/dev/null && return 0 ;;
+        perl | python3 | strace | shellcheck | clang | clang-format | clang-tidy | valgrind) command -v "$1" >/dev/null && return 0 ;;
     nodejs) command -v node >/dev/null && return 0 ;;
     default-jdk-headless) command -v javac >/dev/null && return 0 ;;
     nginx-light) command -v /usr/sbin/nginx >/dev/null && return 0 ;;

@@ -237,6 +237,7 @@ rm -f ran
 check "MTLS_SHIM=off starts static programs" show MTLS_SHIM=off "$run" -p missing.ini ./mark-static
 check "... and they run" test -e ran
 MTLS_SHIM=maybe refused "MTLS_SHIM=maybe" 78 "must be on or off" ./mark
+# shellcheck disable=SC2016 # for the shell that is started
 same "argv[0] is as given" sh "$("$run" -p policy.ini sh -c 'echo "$0"')"
 status=0
 "$run" -p policy.ini sh -c 'exit 7' || status=$?
