@@ -179,6 +179,10 @@ done
 
 # ---- wrong use ----------------------------------------------------------------------
 
+check "mtlsctl without a command" says 2 "usage: mtlsctl COMMAND" "$ctl"
+check "mtlsctl with an unknown command" says 2 "unknown command 'frob'" "$ctl" frob
+check "mtlsctl --help" says 0 "^  ca " "$ctl" --help
+check "mtlsctl --version" says 0 "^mtlsctl [0-9]" "$ctl" --version
 check "no command" says 2 "usage: mtlsctl ca" ca
 check "unknown command" says 2 "unknown command 'frob'" ca frob
 check "unknown option" says 2 "--frob: unknown option" ca issue x --frob

@@ -5,6 +5,7 @@
 #include "tools/ctl/ca_index.h"
 #include "tools/ctl/ca_options.h"
 #include "tools/ctl/ca_store.h"
+#include "tools/ctl/ctl.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -431,7 +432,7 @@ ctl_ca(int argc, char **argv)
     int rc = ca_options_parse(argc, argv, &options);
 
     if (rc != 0) {
-        return rc > 0 ? EXIT_SUCCESS : 2;
+        return rc > 0 ? EXIT_SUCCESS : CTL_EXIT_USAGE;
     }
     wolfSSL_Init();
     rc = run(&options);

@@ -23,7 +23,4 @@
 /* Prints "mtlsctl: ca: TEXT" on stderr; returns rc for the caller to hand on. */
 int ca_error(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* `mtlsctl ca ...`; the exit status: 0, 1 failure, 2 wrong use. */
-int ctl_ca(int argc, char **argv);
-
 #endif

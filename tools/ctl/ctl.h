@@ -1,0 +1,10 @@
+/* The commands of mtlsctl: each gets its own argv, argv[0] being the command's name. */
+#ifndef TOOLS_CTL_CTL_H
+#define TOOLS_CTL_CTL_H
+
+#define CTL_EXIT_USAGE 2 /* the command line is wrong */
+
+/* Runs the development CA; returns the exit status. */
+int ctl_ca(int argc, char **argv);
+
+#endif

@@ -1,0 +1,50 @@
+/* mtlsctl: the commands around mtls-shim. */
+#include "tools/ctl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const char *what;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"ca", "run a development CA", ctl_ca},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+print_usage(FILE *out)
+{
+    fprintf(out, "usage: mtlsctl COMMAND [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
+    }
+    fprintf(out, "\nmtlsctl COMMAND --help says more of each; see also mtlsctl(1).\n");
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("mtlsctl %s\n", MTLS_SHIM_VERSION);
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (argc > 1) {
+        fprintf(stderr, "mtlsctl: unknown command '%s'\n", name);
+    }
+    print_usage(stderr);
+    return CTL_EXIT_USAGE;
+}
