@@ -42,11 +42,14 @@ def wait_until(condition, what, seconds=10):
         time.sleep(0.01)
 
 
-def tail(path, size=2000):
+def tail(path, size=1500):
+    """The end of a file, fit to be printed."""
     with open(path, "rb") as file:
         file.seek(0, os.SEEK_END)
         file.seek(max(0, file.tell() - size))
-        return file.read().decode("utf-8", "replace")
+        text = file.read().decode("ascii", "replace")
+    strange = sum(not c.isprintable() and c not in "\n\t" or c == "\ufffd" for c in text)
+    return repr(text[-100:]) if strange > len(text) // 10 else text
 
 
 class Program:
