@@ -5,6 +5,7 @@
 
 CFLAGS ?= -O2 -g
 LDFLAGS ?=
+VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
@@ -33,7 +34,6 @@ _CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasin
     -Wvla -Werror -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 _LDFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now
 LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -lm -ldl
-VERSION := 0.1.0
 
 # The layers, lowest first; a layer may include from itself and those before it.
 CONFIG_SRC := $(wildcard config/*.c)
