@@ -178,9 +178,12 @@ size_t record_available(struct record_conn *conn, int fd);
  *
  *   flags  in  flags for the real sendmsg (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
  *
- * Returns  > 0 bytes accepted (short: the kernel is full); 0 only for a total length of
- * 0; -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is raised
- * here); -errno of sendmsg (sticky).
+ * Returns  > 0 bytes accepted (short: the kernel is full); 0 for a total length of 0;
+ *          -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is
+ *          raised here); -errno of sendmsg (sticky; for EPIPE the kernel raises SIGPIPE
+ *          each time, as flags say); -EPROTO, -ECONNRESET when reading found the end;
+ *          -EKEYEXPIRED TLS 1.2 has no more sequence numbers (sticky); -EDEADLK in a
+ *          signal handler, as above; -ENOMEM for want of a staging area (not sticky).
  */
 ssize_t record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count,
                      int flags);
