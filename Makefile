@@ -161,7 +161,7 @@ $(FUZZ)/obj/%.o: %.c $(WOLFSSL_A) $(BUILD)/setup-test.stamp Makefile
 
 $(FUZZ_BIN): $(FUZZ)/%: $(FUZZ)/obj/tests/fuzz/%.o $(FUZZ_LOWER_OBJ)
 	@echo "  LD    $@"
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ -lcmocka $(LIBS)
 
 fuzz: $(FUZZ_BIN)  ## run every fuzz target for FUZZ_SECONDS (30) from its corpus
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
