@@ -45,6 +45,7 @@ CTL_SRC := $(wildcard tools/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 
 objs = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LOWER_OBJ := $(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
@@ -54,6 +55,7 @@ CTL := $(OUT)/bin/mtlsctl
 UNIT_BIN := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT_SRC))
 HELPER_BIN := $(patsubst tests/helpers/%.c,$(OUT)/tests/helpers/%,$(HELPER_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(BENCH_SRC))
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -118,6 +120,12 @@ $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
+# The same targets as `make fuzz` runs, for the corpus only, with the compiler at hand.
+$(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/obj/tests/lib/fuzz_replay.o $(LOWER_OBJ)
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -lcmocka $(LIBS)
+
 $(BUILD)/setup-test.stamp: tools/setup.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/setup.sh test
@@ -126,18 +134,18 @@ $(BUILD)/setup-test.stamp: tools/setup.sh
 test-setup: $(BUILD)/setup-test.stamp
 
 # Unit tests need cmocka, which the test set-up installs.
-$(call objs,$(UNIT_SRC)): | $(BUILD)/setup-test.stamp
+$(call objs,$(UNIT_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c): | $(BUILD)/setup-test.stamp
 
 unit: $(UNIT_BIN)
 	$(Q)tests/run --unit $(UNIT_BIN)
 
-check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN)  ## run every test
+check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN)  ## run every test
 	$(Q)BUILD=$(OUT) tests/run
 
 test: check
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
-    $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC)))
+    $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))
 
 # ---- other builds of the same code ----------------------------------------------------
 
@@ -149,7 +157,6 @@ sanitize:  ## run the unit tests with ASan and UBSan
 
 FUZZ_SECONDS ?= 30
 FUZZ := $(BUILD)/fuzz
-FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(FUZZ_SRC))
 FUZZ_LOWER_OBJ := $(patsubst %.c,$(FUZZ)/obj/%.o,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
 
