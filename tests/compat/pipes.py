@@ -76,9 +76,9 @@ def test_netcat_both_ways(bed):
         server = bed.serve([*LISTENERS["openbsd", "sends"], bed.port], stdin=file)
     client = bed.start("client", [*DIALLERS["openbsd", "sends"], bed.relay.port],
                        bed.client_policy, stdin=subprocess.PIPE)
-    client.process.stdin.write(up)
-    client.process.stdin.flush()
-    wait_until(lambda: len(client.out) >= SIZE, "the bytes down", 30)
+    client.feed(up)
+    wait_until(lambda: os.path.getsize(client.out_path) >= SIZE
+               and os.path.getsize(server.out_path) >= SIZE, "the bytes", 30)
     client.process.stdin.close()
     client.ok()
     server.ok()

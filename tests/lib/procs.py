@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -62,7 +63,8 @@ class Program:
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
                 argv, stdin=stdin if stdin is not None else subprocess.DEVNULL, stdout=out,
-                stderr=err, env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds)
+                stderr=err, env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds,
+                bufsize=0)
         self.pid = self.process.pid
 
     @property
@@ -83,6 +85,17 @@ class Program:
             return is_listening(port)
         wait_until(ready, f"{self.name} to listen on {port}", seconds)
         return self
+
+    def feed(self, data):
+        """Writes to the program's stdin (a pipe, left open) without waiting for it."""
+        def write():
+            left = memoryview(data)
+            try:
+                while left:
+                    left = left[self.process.stdin.write(left):]
+            except OSError:
+                pass  # it ended; its exit status is what tests look at
+        threading.Thread(target=write, daemon=True).start()
 
     def wait(self, seconds=30):
         try:

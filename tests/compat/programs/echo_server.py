@@ -1,7 +1,7 @@
 """Line servers of socketserver: echo_server.py forking|threading PORT.
 
-"GET n" is answered with n bytes, "PUT n" and n bytes with their SHA-256, any other line
-with itself; over rfile and wfile, wfile with a buffer of its own.
+"GET n" is answered with n bytes, "PUT n" and n bytes with their SHA-256, QUIT ends the
+connection, any other line is sent back; over rfile and wfile, wfile with its own buffer.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ class Handler(socketserver.StreamRequestHandler):
             elif words[0] == b"PUT":
                 data = self.rfile.read(int(words[1]))
                 self.wfile.write(hashlib.sha256(data).hexdigest().encode() + b"\n")
+            elif words[0] == b"QUIT":
+                return
             else:
                 self.wfile.write(line)
             self.wfile.flush()
