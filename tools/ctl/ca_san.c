@@ -28,7 +28,7 @@ dns_valid(const char *text)
     static const char fit[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                               "0123456789-_.";
     /* A wildcard is the whole first label or nothing (RFC 6125, section 6.4.3). */
-    const char *rest = strncmp(text, "*.", 2) == 0 ? text + 2 : text;
+    const char *rest = text[0] == '*' && text[1] == '.' ? text + 2 : text;
     size_t len = strlen(rest);
 
     return len > 0 && strlen(text) <= 253 && strspn(rest, fit) == len && rest[0] != '.' &&
