@@ -1,10 +1,12 @@
 /*
  * The development CA behind `mtlsctl ca`.
  *
- *   ca.c        commands and options          ca_store.c  directory, files, lock
- *   ca_cert.c   making certificates           ca_index.c  the list of what was issued
- *   ca_crl.c    making revocation lists       ca_key.c    private keys
- *   ca_san.c    alternative names         ca_der.c    a small writer of DER
+ *   ca.c        commands                  ca_options.c  the command line
+ *   ca_issue.c  init and issue            ca_revoke.c   revoke, crl and list
+ *   ca_store.c  directory, files, lock    ca_index.c    the list of what was issued
+ *   ca_cert.c   making certificates       ca_crl.c      making revocation lists
+ *   ca_key.c    private keys              ca_san.c      alternative names
+ *   ca_der.c    a small writer of DER
  */
 #ifndef TOOLS_CTL_CA_H
 #define TOOLS_CTL_CA_H

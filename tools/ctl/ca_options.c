@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BIT(command) (1u << (command))
 #define ALL (BIT(CA_COMMANDS) - 1)
 #define MAX_DAYS 36500
+#define DAY_S (24 * 60 * 60)
 
 static const struct {
     const char *name;
@@ -152,6 +154,12 @@ take(struct ca_options *options, const char *name, const char *value)
     }
     print_help(options->command);
     return 1;
+}
+
+int64_t
+ca_options_end(int days, int fallback)
+{
+    return (int64_t)time(NULL) + (int64_t)(days != 0 ? days : fallback) * DAY_S;
 }
 
 /* What getopt cannot know. */

@@ -6,6 +6,7 @@
 #include "tools/ctl/ca_san.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum ca_command { CA_INIT, CA_ISSUE, CA_REVOKE, CA_CRL, CA_LIST, CA_COMMANDS };
 
@@ -34,5 +35,8 @@ struct ca_options {
  */
 int ca_options_parse(int argc, char **argv, struct ca_options *options)
     __attribute__((warn_unused_result));
+
+/* The moment that many days from now; fallback counts when days is 0. */
+int64_t ca_options_end(int days, int fallback);
 
 #endif

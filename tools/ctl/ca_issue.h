@@ -1,0 +1,14 @@
+/* `mtlsctl ca init` and `mtlsctl ca issue`. */
+#ifndef TOOLS_CTL_CA_ISSUE_H
+#define TOOLS_CTL_CA_ISSUE_H
+
+#include "tools/ctl/ca_key.h"
+#include "tools/ctl/ca_options.h"
+
+/* Both: 0, or -E..., reported. */
+int ca_issue_init(const struct ca_options *options, WC_RNG *rng)
+    __attribute__((warn_unused_result));
+int ca_issue(const struct ca_options *options, WC_RNG *rng)
+    __attribute__((warn_unused_result));
+
+#endif
