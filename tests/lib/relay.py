@@ -77,8 +77,9 @@ class Relay:
 
     def close(self):
         """Ends the relay; connections that are still open are reset."""
-        self._tell("stop")
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._tell("stop")
+            self._thread.join(10)
 
     def cut(self, how="fin"):
         """Ends all connections from the middle: "fin" or "reset"; returns when done."""
