@@ -16,7 +16,7 @@ class Handler(socketserver.StreamRequestHandler):
 
     def handle(self):
         for line in self.rfile:
-            words = line.split()
+            words = line.split() or [b""]
             if words[0] == b"GET":
                 size = int(words[1])
                 self.wfile.write((BLOCK * (size // len(BLOCK) + 1))[:size])
