@@ -147,6 +147,19 @@ test: check
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
     $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))
 
+# ---- showing and measuring ------------------------------------------------------------
+
+$(BUILD)/setup-demo.stamp $(BUILD)/setup-bench.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/setup.sh $*
+	$(Q)touch $@
+
+demo: all $(BUILD)/setup-demo.stamp  ## show two unchanged programs talk mutual TLS
+	$(Q)BUILD=$(OUT) demo/run
+
+bench: all $(BUILD)/setup-bench.stamp $(BENCH_BIN)  ## measure what mutual TLS costs against plain TCP
+	$(Q)BUILD=$(OUT) tests/bench/run $(BENCH)
+
 # ---- other builds of the same code ----------------------------------------------------
 
 SAN ?= address,undefined

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what this project needs from Debian's packages, and only what is missing.
 #
-#   setup.sh build    to build          setup.sh test    to run the tests as well
+#   setup.sh build    to build          setup.sh test     to run the tests as well
+#   setup.sh demo     for make demo     setup.sh bench    for make bench
 set -eu
 
 what=${1:-build}
@@ -9,11 +10,15 @@ build="gcc make libc6-dev libinih-dev autoconf automake libtool dpkg-dev patch x
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
     procps iproute2 binutils shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"
+demo="curl python3"
+bench="redis-server redis-tools iperf3 python3"
 
 case $what in
 build) list=$build ;;
 test) list="$build $test" ;;
-*) echo "usage: setup.sh build|test" >&2; exit 2 ;;
+demo) list=$demo ;;
+bench) list=$bench ;;
+*) echo "usage: setup.sh build|test|demo|bench" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.
