@@ -5,13 +5,15 @@
 #ifndef SHIM_SESSION_PEER_H
 #define SHIM_SESSION_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/policy.h"
 #include "shim/session/reason.h"
 
-#define PEER_SUBJECT_LEN 256 /* sizes include the final NUL; longer text is cut with "..." */
+#define PEER_SUBJECT_LEN                                                                 \
+    256 /* sizes include the final NUL; longer text is cut with "..." */
 #define PEER_ISSUER_LEN 128
 #define PEER_SAN_LEN 512
 
@@ -22,9 +24,9 @@
 struct peer {
     char subject[PEER_SUBJECT_LEN]; /* RFC 4514 order and escapes: CN=web,O=Corp */
     char issuer[PEER_ISSUER_LEN];
-    char san[PEER_SAN_LEN];         /* "DNS:a, URI:spiffe://b, IP:10.0.0.1" */
-    char serial[42];                /* lower-case hex, no leading zeros */
-    char sha256[65];                /* lower-case hex of the DER */
+    char san[PEER_SAN_LEN]; /* "DNS:a, URI:spiffe://b, IP:10.0.0.1" */
+    char serial[42];        /* lower-case hex, no leading zeros */
+    char sha256[65];        /* lower-case hex of the DER */
 };
 
 /*
@@ -33,9 +35,9 @@ struct peer {
  *
  *   der, der_len  in   the leaf
  *   rule          in   whose verify, allow and deny apply
- *   name          in   the name or IP literal to verify, NULL inbound or when verify
- *                      is not "name"; an IP literal is compared with IP SANs only,
- *                      a name with DNS SANs only (never the CN), wildcards only as the
+ *   name          in   the name or IP literal to verify; looked at only outbound when
+ *                      verify is "name", where NULL is refused; an IP literal is compared
+ * with IP SANs only, a name with DNS SANs only (never the CN), wildcards only as the
  *                      whole left-most label; trailing dot and case are ignored
  *   peer          out  filled in whatever the verdict is, as far as the DER parses
  *   failure       out  reason and words; untouched when let in
@@ -50,7 +52,11 @@ int peer_judge(const uint8_t *der, size_t der_len, const struct policy_rule *rul
 /* Fills peer from a certificate without judging it (chain already refused). */
 void peer_describe(const uint8_t *der, size_t der_len, struct peer *peer);
 
-/* Whether a DNS SAN or an IP SAN fits a reference name; see peer_judge. */
-int peer_dns_matches(const char *pattern, size_t pattern_len, const char *name);
+/*
+ * Whether a DNS SAN is for a reference name that is no IP literal; see peer_judge().
+ *
+ * Source   RFC 9525 section 6.3.
+ */
+bool peer_dns_matches(const char *pattern, size_t pattern_len, const char *name);
 
 #endif

@@ -6,30 +6,35 @@
 #define SHIM_SESSION_REASON_H
 
 /* X(symbol, code in the log, default words) */
-#define REASON_LIST(X)                                                                     \
-    X(NONE, "none", "")                                                                    \
-    X(NO_CERTIFICATE, "no_certificate", "the peer sent no certificate")                    \
-    X(UNKNOWN_CA, "unknown_ca", "no trust anchor vouches for the peer's certificate")      \
-    X(EXPIRED, "expired", "the peer's certificate has expired")                            \
-    X(NOT_YET_VALID, "not_yet_valid", "the peer's certificate is not valid yet")           \
-    X(BAD_CERTIFICATE, "bad_certificate", "the peer's certificate is malformed or its "    \
-                                          "signature is wrong")                            \
-    X(NAME_MISMATCH, "name_mismatch", "the peer's certificate is not for the name dialled") \
-    X(WRONG_USAGE, "wrong_usage", "the peer's certificate may not be used for this role")  \
-    X(DENIED_BY_DENY, "denied_by_deny", "an entry of deny names the peer")                 \
-    X(DENIED_BY_ALLOW, "denied_by_allow", "no entry of allow names the peer")              \
-    X(DENIED_BY_RULE, "denied_by_rule", "the rule's mode is deny")                         \
-    X(VERSION_MISMATCH, "version_mismatch", "no TLS version in common")                    \
-    X(CIPHER_MISMATCH, "cipher_mismatch", "no cipher suite, group or signature scheme in " \
-                                          "common")                                        \
-    X(NOT_TLS, "not_tls", "the peer does not speak TLS")                                   \
-    X(PEER_ALERT, "peer_alert", "the peer refused the handshake")                          \
-    X(PEER_CLOSED, "peer_closed", "the peer closed the connection during the handshake")   \
-    X(PEER_RESET, "peer_reset", "the peer reset the connection")                           \
-    X(TIMEOUT, "handshake_timeout", "the handshake did not finish in time")                \
-    X(PROTOCOL, "protocol_error", "the peer broke the TLS protocol")                       \
-    X(LOCAL_CLOSE, "local_close", "the program closed the connection during the handshake") \
-    X(TRUNCATED, "truncated", "the stream ended without close_notify")                     \
+#define REASON_LIST(X)                                                                   \
+    X(NONE, "none", "")                                                                  \
+    X(NO_CERTIFICATE, "no_certificate", "the peer sent no certificate")                  \
+    X(UNKNOWN_CA, "unknown_ca", "no trust anchor vouches for the peer's certificate")    \
+    X(EXPIRED, "expired", "the peer's certificate has expired")                          \
+    X(NOT_YET_VALID, "not_yet_valid", "the peer's certificate is not valid yet")         \
+    X(BAD_CERTIFICATE, "bad_certificate",                                                \
+      "the peer's certificate is malformed or its "                                      \
+      "signature is wrong")                                                              \
+    X(NAME_MISMATCH, "name_mismatch",                                                    \
+      "the peer's certificate is not for the name dialled")                              \
+    X(WRONG_USAGE, "wrong_usage",                                                        \
+      "the peer's certificate may not be used for this role")                            \
+    X(DENIED_BY_DENY, "denied_by_deny", "an entry of deny names the peer")               \
+    X(DENIED_BY_ALLOW, "denied_by_allow", "no entry of allow names the peer")            \
+    X(DENIED_BY_RULE, "denied_by_rule", "the rule's mode is deny")                       \
+    X(VERSION_MISMATCH, "version_mismatch", "no TLS version in common")                  \
+    X(CIPHER_MISMATCH, "cipher_mismatch",                                                \
+      "no cipher suite, group or signature scheme in "                                   \
+      "common")                                                                          \
+    X(NOT_TLS, "not_tls", "the peer does not speak TLS")                                 \
+    X(PEER_ALERT, "peer_alert", "the peer refused the handshake")                        \
+    X(PEER_CLOSED, "peer_closed", "the peer closed the connection during the handshake") \
+    X(PEER_RESET, "peer_reset", "the peer reset the connection")                         \
+    X(TIMEOUT, "handshake_timeout", "the handshake did not finish in time")              \
+    X(PROTOCOL, "protocol_error", "the peer broke the TLS protocol")                     \
+    X(LOCAL_CLOSE, "local_close",                                                        \
+      "the program closed the connection during the handshake")                          \
+    X(TRUNCATED, "truncated", "the stream ended without close_notify")                   \
     X(SHIM_ERROR, "internal_error", "the shim could not go on")
 
 enum reason {

@@ -1,0 +1,245 @@
+#include "shim/session/peer_der.h"
+
+#include <string.h>
+
+bool
+peer_der_next(struct peer_span *rest, struct peer_item *item)
+{
+    const uint8_t *at = rest->at;
+    if (rest->len < 2 || (at[0] & 0x1f) == 0x1f) {
+        return false;
+    }
+    size_t header = 2;
+    size_t len = at[1];
+    if (len >= 0x80) {
+        size_t count = len & 0x7f;
+        if (count == 0 || count > 3 || rest->len < 2 + count) {
+            return false;
+        }
+        header += count;
+        len = 0;
+        for (size_t i = 2; i < header; i++) {
+            len = len << 8 | at[i];
+        }
+        if (len < 0x80 || at[2] == 0) {
+            return false;
+        }
+    }
+    if (len > rest->len - header) {
+        return false;
+    }
+    item->tag = at[0];
+    item->value = (struct peer_span){at + header, len};
+    item->whole = (struct peer_span){at, header + len};
+    rest->at += header + len;
+    rest->len -= header + len;
+    return true;
+}
+
+bool
+peer_der_expect(struct peer_span *rest, uint8_t tag, struct peer_item *item)
+{
+    return rest->len > 0 && rest->at[0] == tag && peer_der_next(rest, item);
+}
+
+bool
+peer_der_is(struct peer_span span, const void *bytes, size_t len)
+{
+    return span.len == len && memcmp(span.at, bytes, len) == 0;
+}
+
+/* Takes an Extension apart; whether it is critical does not matter here. */
+static bool
+next_extension(struct peer_span *rest, struct peer_span *oid, struct peer_span *value)
+{
+    struct peer_item item;
+    if (!peer_der_expect(rest, PEER_DER_SEQUENCE, &item)) {
+        return false;
+    }
+    struct peer_span inner = item.value;
+    if (!peer_der_expect(&inner, PEER_DER_OID, &item)) {
+        return false;
+    }
+    *oid = item.value;
+    (void)peer_der_expect(&inner, PEER_DER_BOOLEAN, &item);
+    if (!peer_der_expect(&inner, PEER_DER_OCTET_STRING, &item) || inner.len != 0) {
+        return false;
+    }
+    *value = item.value;
+    return true;
+}
+
+/* Finds the names in what [3] Extensions holds. */
+static bool
+find_san(struct peer_span list, struct peer_span *names)
+{
+    static const uint8_t san[] = {0x55, 0x1d, 0x11}; /* 2.5.29.17 */
+    struct peer_item item;
+    struct peer_span oid;
+    struct peer_span value;
+    if (!peer_der_expect(&list, PEER_DER_SEQUENCE, &item) || list.len != 0) {
+        return false;
+    }
+    list = item.value;
+    while (next_extension(&list, &oid, &value)) {
+        if (!peer_der_is(oid, san, sizeof(san))) {
+            continue;
+        }
+        if (names->at != NULL || !peer_der_expect(&value, PEER_DER_SEQUENCE, &item) ||
+            value.len != 0) {
+            return false;
+        }
+        *names = item.value;
+    }
+    return list.len == 0;
+}
+
+bool
+peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
+{
+    struct peer_item outer;
+    struct peer_item tbs;
+    struct peer_item item;
+    memset(parts, 0, sizeof(*parts));
+    if (!peer_der_expect(&certificate, PEER_DER_SEQUENCE, &outer) ||
+        certificate.len != 0 || !peer_der_expect(&outer.value, PEER_DER_SEQUENCE, &tbs)) {
+        return false;
+    }
+    (void)peer_der_expect(&tbs.value, PEER_DER_VERSION, &item);
+    if (!peer_der_expect(&tbs.value, PEER_DER_INTEGER, &item)) {
+        return false;
+    }
+    parts->serial = item.value;
+    /* signature algorithm, issuer */
+    if (!peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item) ||
+        !peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item)) {
+        return false;
+    }
+    parts->issuer = item.value;
+    /* validity, subject */
+    if (!peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item) ||
+        !peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item)) {
+        return false;
+    }
+    parts->subject = item.value;
+    while (peer_der_next(&tbs.value, &item)) {
+        if (item.tag == PEER_DER_EXTENSIONS) {
+            return tbs.value.len == 0 && find_san(item.value, &parts->san);
+        }
+    }
+    return tbs.value.len == 0;
+}
+
+bool
+peer_der_attribute(struct peer_span *rdn, struct peer_span *oid, struct peer_item *value)
+{
+    struct peer_item item;
+    if (!peer_der_expect(rdn, PEER_DER_SEQUENCE, &item)) {
+        return false;
+    }
+    struct peer_span inner = item.value;
+    if (!peer_der_expect(&inner, PEER_DER_OID, &item)) {
+        return false;
+    }
+    *oid = item.value;
+    return peer_der_next(&inner, value) && inner.len == 0;
+}
+
+/* Bytes that a character takes; 0 = not a string; UTF-8's vary. */
+static size_t
+char_size(uint8_t tag)
+{
+    switch (tag) {
+    case PEER_DER_UTF8_STRING:
+    case PEER_DER_NUMERIC_STRING:
+    case PEER_DER_PRINTABLE_STRING:
+    case PEER_DER_T61_STRING:
+    case PEER_DER_IA5_STRING:
+    case PEER_DER_VISIBLE_STRING:
+        return 1;
+    case PEER_DER_BMP_STRING:
+        return 2;
+    case PEER_DER_UNIVERSAL_STRING:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+bool
+peer_der_is_string(uint8_t tag)
+{
+    return char_size(tag) != 0;
+}
+
+/* Reads a UTF-8 sequence of two bytes and more; 0 when it is none. RFC 3629 section 4. */
+static size_t
+read_utf8(const uint8_t *at, size_t len, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t count = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || count > len) {
+        return 0;
+    }
+    uint32_t value = at[0] & (0x7fU >> count);
+    for (size_t i = 1; i < count; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        value = value << 6 | (at[i] & 0x3fU);
+    }
+    if (value < least[count] || value > 0x10ffff ||
+        (value >= 0xd800 && value <= 0xdfff)) {
+        return 0;
+    }
+    *code = value;
+    return count;
+}
+
+bool
+peer_der_char(const struct peer_item *string, size_t *at, uint32_t *code)
+{
+    const uint8_t *byte = string->value.at + *at;
+    size_t left = string->value.len - *at;
+    size_t size = char_size(string->tag);
+    if (left == 0 || size == 0) {
+        return false;
+    }
+    *code = PEER_DER_NO_CHAR + byte[0];
+    if (size > 1 && left >= size) {
+        uint32_t value = 0;
+        for (size_t i = 0; i < size; i++) {
+            value = value << 8 | byte[i];
+        }
+        if (value <= 0x10ffff && (value < 0xd800 || value > 0xdfff)) {
+            *code = value;
+            *at += size;
+            return true;
+        }
+    }
+    if (size == 1 && (byte[0] < 0x80 || string->tag == PEER_DER_T61_STRING)) {
+        *code = byte[0]; /* T.61 as it is used: Latin-1 */
+    } else if (string->tag == PEER_DER_UTF8_STRING) {
+        size_t count = read_utf8(byte, left, code);
+        *at += count > 0 ? count : 1;
+        return true;
+    }
+    *at += 1;
+    return true;
+}
+
+size_t
+peer_der_utf8(uint32_t code, char out[4])
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    size_t count = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = count - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (char)((0xf00U >> count & 0xf0U) | code);
+    return count;
+}

@@ -1,0 +1,105 @@
+/*
+ * The parts of a certificate that tell who its owner is, walked in place. wolfSSL judges
+ * the certificate as a whole; but of a name it keeps one value of each kind, it knows no
+ * RDN of several values, and of a certificate that it refuses it leaves little to log.
+ */
+#ifndef SHIM_SESSION_PEER_DER_H
+#define SHIM_SESSION_PEER_DER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PEER_DER_NO_CHAR                                                                 \
+    0x110000U /* added to a byte that is no character of its string */
+
+enum peer_der_tag {
+    PEER_DER_BOOLEAN = 0x01,
+    PEER_DER_INTEGER = 0x02,
+    PEER_DER_OCTET_STRING = 0x04,
+    PEER_DER_OID = 0x06,
+    PEER_DER_UTF8_STRING = 0x0c,
+    PEER_DER_NUMERIC_STRING = 0x12,
+    PEER_DER_PRINTABLE_STRING = 0x13,
+    PEER_DER_T61_STRING = 0x14,
+    PEER_DER_IA5_STRING = 0x16,
+    PEER_DER_VISIBLE_STRING = 0x1a,
+    PEER_DER_UNIVERSAL_STRING = 0x1c,
+    PEER_DER_BMP_STRING = 0x1e,
+    PEER_DER_SEQUENCE = 0x30,
+    PEER_DER_SET = 0x31,
+    PEER_DER_VERSION = 0xa0,    /* [0] of TBSCertificate */
+    PEER_DER_EXTENSIONS = 0xa3, /* [3] of TBSCertificate */
+    PEER_DER_SAN_EMAIL = 0x81,  /* GeneralName: [1] rfc822Name */
+    PEER_DER_SAN_DNS = 0x82,
+    PEER_DER_SAN_URI = 0x86,
+    PEER_DER_SAN_IP = 0x87,
+};
+
+/* Bytes inside somebody else's certificate. */
+struct peer_span {
+    const uint8_t *at;
+    size_t len;
+};
+
+struct peer_item {
+    uint8_t tag;
+    struct peer_span value;
+    struct peer_span whole; /* with tag and length */
+};
+
+/*
+ * Takes the next element off a list.
+ *
+ *   rest  in/out  what is left of the list; untouched when there is no next element
+ *   item  out     lies within the list
+ *
+ * Returns  true; false at the end, or when what is left is not DER (rest->len > 0).
+ * Source   X.690 sections 8.1 and 10.1: low tags, definite lengths in the fewest bytes.
+ */
+bool peer_der_next(struct peer_span *rest, struct peer_item *item);
+
+/* As peer_der_next(), and the element has this tag. */
+bool peer_der_expect(struct peer_span *rest, uint8_t tag, struct peer_item *item);
+
+bool peer_der_is(struct peer_span span, const void *bytes, size_t len);
+
+/* Contents, without tag and length; empty where absent. */
+struct peer_parts {
+    struct peer_span serial;  /* the INTEGER's bytes */
+    struct peer_span issuer;  /* RDNs */
+    struct peer_span subject; /* RDNs */
+    struct peer_span san;     /* GeneralNames of the subjectAltName extension */
+};
+
+/*
+ * Takes a certificate apart.
+ *
+ *   parts  out  point into the certificate; filled in as far as it makes sense
+ *
+ * Returns  false when it is malformed or has two subjectAltName extensions.
+ * Source   RFC 5280 section 4.1.
+ */
+bool peer_der_certificate(struct peer_span certificate, struct peer_parts *parts);
+
+/* One AttributeTypeAndValue out of an RDN. False: at the end or malformed. */
+bool peer_der_attribute(struct peer_span *rdn, struct peer_span *oid,
+                        struct peer_item *value);
+
+/* Whether a value is of a string type that peer_der_char() reads. */
+bool peer_der_is_string(uint8_t tag);
+
+/*
+ * Reads the next character of a string.
+ *
+ *   at   in/out  offset into the string's value
+ *   code out     its code point; PEER_DER_NO_CHAR + a byte where there is none
+ *
+ * Returns  false at the end.
+ */
+bool peer_der_char(const struct peer_item *string, size_t *at, uint32_t *code);
+
+/* Writes a code point as UTF-8; returns the 1 to 4 bytes that it takes. */
+size_t peer_der_utf8(uint32_t code, char out[4]);
+
+#endif

@@ -1,0 +1,211 @@
+#include "shim/session/peer_list.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define ATTRIBUTE_LEN_MAX                                                                \
+    512 /* of a CN or OU in UTF-8; RFC 5280 allows 64 characters                         \
+         */
+
+static char
+fold(char c, bool ignore_case)
+{
+    return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* A '*' at p that makes up a whole segment of the pattern. */
+static bool
+is_whole_segment(const char *pattern, const char *p, char separator)
+{
+    return (p == pattern || p[-1] == separator) && (p[1] == separator || p[1] == '\0');
+}
+
+bool
+peer_list_glob(const char *pattern, struct peer_span text, char separator,
+               bool ignore_case)
+{
+    const char *p = pattern;
+    const char *star = NULL; /* the last '*' of this segment */
+    size_t star_end = 0;     /* what it has taken so far ends here */
+    size_t i = 0;
+    while (i < text.len || *p != '\0') {
+        char c = i < text.len ? (char)text.at[i] : '\0';
+        if (*p == '*') {
+            star_end = i;
+            if (is_whole_segment(pattern, p, separator)) {
+                if (i == text.len || c == separator) {
+                    return false;
+                }
+                star_end = ++i;
+            }
+            star = p++;
+        } else if (i < text.len && *p != '\0' &&
+                   (*p == '?' ? c != separator
+                              : fold(*p, ignore_case) == fold(c, ignore_case))) {
+            star = *p == separator ? NULL : star;
+            p++;
+            i++;
+        } else if (star != NULL && star_end < text.len &&
+                   (char)text.at[star_end] != separator) {
+            i = ++star_end;
+            p = star + 1;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_printable(struct peer_span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.at[i] <= ' ' || name.at[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+/* The length of a label, up to '.' or the end. */
+static size_t
+label_len(struct peer_span name)
+{
+    const uint8_t *dot = name.len > 0 ? memchr(name.at, '.', name.len) : NULL;
+    return dot != NULL ? (size_t)(dot - name.at) : name.len;
+}
+
+/* Whether some name that a DNS SAN with wildcards covers fits a pattern: label by label,
+ * where a label with a wildcard, even an illegal one, covers any. */
+static bool
+covers(struct peer_span name, const char *pattern)
+{
+    for (;;) {
+        char label[256];
+        size_t len = label_len(name);
+        size_t pattern_len = strcspn(pattern, ".");
+        if (pattern_len >= sizeof(label)) {
+            return true;
+        }
+        memcpy(label, pattern, pattern_len);
+        label[pattern_len] = '\0';
+        if ((len == 0 || memchr(name.at, '*', len) == NULL) &&
+            !peer_list_glob(label, (struct peer_span){name.at, len}, '.', true)) {
+            return false;
+        }
+        if (len == name.len || pattern[pattern_len] == '\0') {
+            return len == name.len && pattern[pattern_len] == '\0';
+        }
+        name.at += len + 1;
+        name.len -= len + 1;
+        pattern += pattern_len + 1;
+    }
+}
+
+static bool
+dns_fits(struct peer_span name, const char *pattern, bool is_deny)
+{
+    if (name.len > 0 && name.at[name.len - 1] == '.') {
+        name.len--;
+    }
+    if (!is_printable(name)) {
+        return is_deny;
+    }
+    if (memchr(name.at, '*', name.len) == NULL) {
+        return peer_list_glob(pattern, name, '.', true);
+    }
+    if (is_deny) {
+        return covers(name, pattern);
+    }
+    return strlen(pattern) == name.len &&
+           strncasecmp(pattern, (const char *)name.at, name.len) == 0;
+}
+
+static bool
+uri_fits(struct peer_span uri, const char *pattern, bool is_deny)
+{
+    return is_printable(uri) ? peer_list_glob(pattern, uri, '/', is_deny) : is_deny;
+}
+
+static bool
+any_san(struct peer_span names, const struct policy_peer *entry, bool is_deny)
+{
+    bool is_dns = entry->kind == POLICY_PEER_DNS;
+    struct peer_item item;
+    while (peer_der_next(&names, &item)) {
+        if (item.tag == (is_dns ? PEER_DER_SAN_DNS : PEER_DER_SAN_URI) &&
+            (is_dns ? dns_fits(item.value, entry->text, is_deny)
+                    : uri_fits(item.value, entry->text, is_deny))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Puts an attribute's value into UTF-8; false when it cannot be compared. */
+static bool
+decode(const struct peer_item *value, char text[ATTRIBUTE_LEN_MAX])
+{
+    size_t at = 0;
+    size_t len = 0;
+    uint32_t code;
+    while (peer_der_char(value, &at, &code)) {
+        bool is_control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+        if (is_control || code >= PEER_DER_NO_CHAR || len + 4 >= ATTRIBUTE_LEN_MAX) {
+            return false;
+        }
+        len += peer_der_utf8(code, text + len);
+    }
+    text[len] = '\0';
+    return peer_der_is_string(value->tag);
+}
+
+static bool
+any_attribute(struct peer_span subject, const struct policy_peer *entry, bool is_deny)
+{
+    static const uint8_t cn[] = {0x55, 0x04, 0x03}; /* 2.5.4.3 */
+    static const uint8_t ou[] = {0x55, 0x04, 0x0b}; /* 2.5.4.11 */
+    struct peer_item rdn;
+    while (peer_der_expect(&subject, PEER_DER_SET, &rdn)) {
+        struct peer_span oid;
+        struct peer_item value;
+        char text[ATTRIBUTE_LEN_MAX];
+        while (peer_der_attribute(&rdn.value, &oid, &value)) {
+            if (peer_der_is(oid, entry->kind == POLICY_PEER_CN ? cn : ou, sizeof(cn)) &&
+                (decode(&value, text) ? policy_glob(entry->text, text) : is_deny)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+fits(const struct policy_peer *entry, const struct peer_list_names *names, bool is_deny)
+{
+    switch (entry->kind) {
+    case POLICY_PEER_DNS:
+    case POLICY_PEER_URI:
+        return any_san(names->san, entry, is_deny);
+    case POLICY_PEER_CN:
+    case POLICY_PEER_OU:
+        return any_attribute(names->subject, entry, is_deny);
+    case POLICY_PEER_SHA256:
+        return strcmp(entry->text, names->sha256) == 0;
+    case POLICY_PEER_SERIAL:
+        return strcmp(entry->text, names->serial) == 0;
+    }
+    return is_deny;
+}
+
+const struct policy_peer *
+peer_list_find(const struct policy_peer *entries, size_t count,
+               const struct peer_list_names *names, bool is_deny)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fits(&entries[i], names, is_deny)) {
+            return &entries[i];
+        }
+    }
+    return NULL;
+}

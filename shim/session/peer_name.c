@@ -1,0 +1,171 @@
+#include "shim/session/peer_name.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim/session/peer.h"
+
+#define NAME_LEN_MAX 253 /* RFC 1035 section 3.1, as text without the last dot */
+#define LABEL_LEN_MAX 63
+
+static uint8_t
+lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static bool
+is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool
+is_label_char(uint8_t c)
+{
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
+}
+
+static struct peer_span
+without_last_dot(struct peer_span name)
+{
+    if (name.len > 0 && name.at[name.len - 1] == '.') {
+        name.len--;
+    }
+    return name;
+}
+
+/*
+ * Labels of letters, digits, '-' and '_', none empty, the last one no number: something
+ * that ends in a number is an address to whoever dials it, however it is written.
+ */
+static bool
+is_host_name(struct peer_span name)
+{
+    size_t label_len = 0;
+    bool is_number = true;
+    if (name.len == 0 || name.len > NAME_LEN_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        uint8_t c = name.at[i];
+        if (c == '.') {
+            if (label_len == 0) {
+                return false;
+            }
+            label_len = 0;
+            is_number = true;
+            continue;
+        }
+        if (!is_label_char(c) || ++label_len > LABEL_LEN_MAX) {
+            return false;
+        }
+        bool is_hex_mark = label_len == 2 && lower(c) == 'x' && name.at[i - 1] == '0';
+        is_number = is_number && (is_digit(c) || is_hex_mark);
+    }
+    return label_len > 0 && !is_number;
+}
+
+static bool
+is_equal(struct peer_span a, struct peer_span b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.at[i]) != lower(b.at[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+peer_dns_matches(const char *pattern, size_t pattern_len, const char *name)
+{
+    struct peer_span presented =
+        without_last_dot((struct peer_span){(const uint8_t *)pattern, pattern_len});
+    struct peer_span wanted =
+        without_last_dot((struct peer_span){(const uint8_t *)name, strlen(name)});
+    if (!is_host_name(wanted)) {
+        return false;
+    }
+    /* RFC 9525 section 6.3: the wildcard is the whole of the left-most label. */
+    if (presented.len > 2 && presented.at[0] == '*' && presented.at[1] == '.') {
+        const uint8_t *dot = memchr(wanted.at, '.', wanted.len);
+        if (dot == NULL) {
+            return false;
+        }
+        wanted.len -= (size_t)(dot + 1 - wanted.at);
+        wanted.at = dot + 1;
+        presented.at += 2;
+        presented.len -= 2;
+    }
+    return is_host_name(presented) && is_equal(presented, wanted);
+}
+
+/* Reduces a v4-mapped address to the IPv4 one. Returns its length. */
+static size_t
+unmap(uint8_t address[16])
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    if (memcmp(address, prefix, sizeof(prefix)) != 0) {
+        return 16;
+    }
+    memmove(address, address + sizeof(prefix), 4);
+    return 4;
+}
+
+/* Reads an address; returns 4 or 16, 0 when it is none. */
+static size_t
+read_address(const char *name, uint8_t address[16])
+{
+    char literal[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    size_t len = strcspn(name, "%"); /* fe80::1%eth0: the zone is not in certificates */
+    if (len < sizeof(literal)) {
+        memcpy(literal, name, len);
+        literal[len] = '\0';
+        if (inet_pton(AF_INET6, literal, address) == 1) {
+            return unmap(address);
+        }
+    }
+    /* inet_aton() takes anything behind white space. */
+    if (name[strspn(name, "0123456789abcdefABCDEFxX.")] == '\0' && inet_aton(name, &v4)) {
+        memcpy(address, &v4, sizeof(v4));
+        return sizeof(v4);
+    }
+    return 0;
+}
+
+static bool
+address_matches(struct peer_span presented, const uint8_t *wanted, size_t wanted_len)
+{
+    uint8_t address[16];
+    if (presented.len != 4 && presented.len != 16) {
+        return false;
+    }
+    memcpy(address, presented.at, presented.len);
+    size_t len = presented.len == 16 ? unmap(address) : presented.len;
+    return len == wanted_len && memcmp(address, wanted, len) == 0;
+}
+
+bool
+peer_name_matches(struct peer_span names, const char *name)
+{
+    uint8_t address[16];
+    size_t address_len = read_address(name, address);
+    struct peer_item item;
+    while (peer_der_next(&names, &item)) {
+        if (address_len > 0 && item.tag == PEER_DER_SAN_IP &&
+            address_matches(item.value, address, address_len)) {
+            return true;
+        }
+        if (address_len == 0 && item.tag == PEER_DER_SAN_DNS &&
+            peer_dns_matches((const char *)item.value.at, item.value.len, name)) {
+            return true;
+        }
+    }
+    return false;
+}
