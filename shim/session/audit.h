@@ -45,27 +45,32 @@ struct audit_record {
     const struct sockaddr *local, *remote;
     const char *dialled_name;
     const struct peer *peer;
-    const char *version;       /* "1.3" */
-    const char *cipher;        /* IANA name */
+    const char *version; /* "1.3" */
+    const char *cipher;  /* IANA name */
     const char *group;
-    int resumed;               /* -1 = unknown */
-    int64_t duration_ms;       /* -1 = none */
-    int64_t bytes_in, bytes_out; /* -1 = none */
+    int resumed;                   /* -1 = unknown */
+    int64_t duration_ms;           /* -1 = none */
+    int64_t bytes_in, bytes_out;   /* -1 = none */
     const struct failure *failure; /* gives reason and detail */
     const char *own_serial;
-    const char *detail;        /* words when there is no failure */
+    const char *detail; /* words when there is no failure */
 };
-#define AUDIT_RECORD_INIT                                                                  \
-    { .resumed = -1, .duration_ms = -1, .bytes_in = -1, .bytes_out = -1 }
+#define AUDIT_RECORD_INIT                                                                \
+    {                                                                                    \
+        .resumed = -1, .duration_ms = -1, .bytes_in = -1, .bytes_out = -1                \
+    }
 
 /*
  * Opens the log as the policy says. MTLS_SHIM_LOG and MTLS_SHIM_LOG_LEVEL, when set,
  * come before the policy's log and log_level ("none", "stderr", "syslog" or a path).
- * The log's fd is moved as high as RLIMIT_NOFILE allows and is close-on-exec.
+ * The log's fd goes through table_raise(): as high as RLIMIT_NOFILE allows,
+ * close-on-exec, and table_owned() knows it.  Called again, it replaces the log.
  *
  *   program, service  in  kept (must live on)
  *
- * Returns  0, or -errno when the log cannot be opened; nothing is logged then.
+ * Returns  0, or -errno when the log cannot be opened, -EINVAL for an unknown level;
+ *          nothing is logged then.
+ * Safe     not while other threads write.
  */
 int audit_open(const struct policy *policy, const char *program, const char *service,
                const struct audit_io *io);
@@ -77,14 +82,5 @@ int audit_open(const struct policy *policy, const char *program, const char *ser
  * Safe     threads; after fork in the child; leaves errno alone; no allocation.
  */
 void audit_write(const struct audit_record *record);
-
-/*
- * Whether fd is the log's, so that the fd wrappers keep a program that closes every fd
- * from closing it.  Async-signal-safe.
- */
-bool audit_owns_fd(int fd);
-
-/* The fd's new number after the program took its old one (dup2 over it); -1 = closed. */
-void audit_move_fd(void);
 
 #endif
