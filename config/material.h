@@ -7,17 +7,19 @@
 
 #include "config/policy.h"
 
+#define MATERIAL_SERIAL_LEN 68 /* 32 bytes in hex, the most wolfSSL reads, and a NUL */
+
 struct material_blob {
     uint8_t *data; /* NULL when len is 0 */
     size_t len;    /* bytes */
 };
 
 struct material {
-    struct material_blob chain;    /* PEM, leaf first */
-    struct material_blob key;      /* DER, decrypted (PKCS#8 or traditional), secret */
-    struct material_blob trust;    /* PEM, one or more CA certificates */
-    char serial[64];               /* own certificate's serial, lower-case hex */
-    int64_t not_after;             /* own certificate's end, seconds since the epoch */
+    struct material_blob chain;       /* PEM, leaf first */
+    struct material_blob key;         /* DER, decrypted (PKCS#8 or traditional), secret */
+    struct material_blob trust;       /* PEM, one or more CA certificates */
+    char serial[MATERIAL_SERIAL_LEN]; /* own certificate's serial, lower-case hex */
+    int64_t not_after;                /* own certificate's end, seconds since the epoch */
 };
 
 /*

@@ -44,7 +44,12 @@ struct policy_peer {
 };
 
 /* Where a log goes. */
-enum policy_log { POLICY_LOG_NONE, POLICY_LOG_FILE, POLICY_LOG_STDERR, POLICY_LOG_SYSLOG };
+enum policy_log {
+    POLICY_LOG_NONE,
+    POLICY_LOG_FILE,
+    POLICY_LOG_STDERR,
+    POLICY_LOG_SYSLOG
+};
 enum policy_log_level {
     POLICY_LEVEL_ERROR,
     POLICY_LEVEL_WARNING,
@@ -55,31 +60,35 @@ enum policy_log_level {
 struct policy_identity {
     const char *name;
     int line;
-    const char *certificate;     /* absolute paths from here on; NULL = absent */
+    const char *certificate; /* absolute paths from here on */
     const char *private_key;
-    const char *passphrase_file;
+    const char *passphrase_file; /* NULL = absent */
     const char *trust;
-    uint16_t min_version;        /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
+    int certificate_line; /* where each of them is set: problems name it */
+    int private_key_line;
+    int passphrase_file_line;
+    int trust_line;
+    uint16_t min_version; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t max_version;
-    const char *const *ciphers;  /* IANA names in order, NULL-terminated; NULL = default */
-    const char *const *groups;   /* names of the TLS groups in order; NULL = default */
-    unsigned index;              /* position in policy->identities */
+    const char *const *ciphers; /* IANA names in order, NULL-terminated; NULL = default */
+    const char *const *groups;  /* names of the TLS groups in order; NULL = default */
+    unsigned index;             /* position in policy->identities */
 };
 
 struct policy_rule {
-    const char *name;            /* "default" for the synthetic last rules */
-    int line;                    /* 0 for the synthetic rules */
+    const char *name; /* "default" for the synthetic last rules */
+    int line;         /* 0 for the synthetic rules */
     enum policy_direction direction;
     enum policy_mode mode;
     const struct policy_identity *identity; /* NULL unless the mode needs one */
-    const char *peer_name;       /* NULL: the name dialled, else the IP */
+    const char *peer_name;                  /* NULL: the name dialled, else the IP */
     enum policy_verify verify;
     const struct policy_peer *allow;
-    size_t allow_count;          /* 0 inbound: whoever the trust store vouches for */
+    size_t allow_count; /* 0 inbound: whoever the trust store vouches for */
     const struct policy_peer *deny;
     size_t deny_count;
-    bool truncation_is_eof;      /* truncation = eof */
-    const void *conditions;      /* private to config/ */
+    bool truncation_is_eof; /* truncation = eof */
+    const void *conditions; /* private to config/ */
 };
 
 struct policy {
@@ -95,7 +104,7 @@ struct policy {
     size_t rule_count;
     struct policy_rule default_inbound;
     struct policy_rule default_outbound;
-    void *storage;               /* private to config/ */
+    void *storage; /* private to config/ */
 };
 
 /* A sink for problems; text holds no newline. line is 0 where no line is to blame. */
@@ -124,12 +133,14 @@ void policy_report_to_file(void *context, const char *path, int line, const char
 /* What a connection is known by when a rule is looked for. */
 struct policy_query {
     enum policy_direction direction;
-    const char *service;            /* MTLS_SHIM_SERVICE; NULL = unset */
-    const char *program;            /* /proc/self/exe's target */
-    const char *user;               /* name of the effective user; NULL = unknown */
-    const struct sockaddr *local;   /* NULL = unknown (outbound, before connect) */
-    const struct sockaddr *remote;  /* NULL = unknown (explain --inbound) */
-    const char *dialled_name;       /* the name the program resolved; NULL = an address */
+    const char *service; /* MTLS_SHIM_SERVICE; NULL = unset */
+    const char *program; /* /proc/self/exe's target */
+    const char *user;    /* name of the effective user; NULL = unknown */
+    const char *uid;     /* its number in decimal; NULL = geteuid() */
+    /* NULL = unknown; AF_UNSPEC in a sockaddr_in = only the port is known */
+    const struct sockaddr *local;  /* unknown outbound, before connect */
+    const struct sockaddr *remote; /* unknown for explain --inbound */
+    const char *dialled_name;      /* the name the program resolved; NULL = an address */
 };
 
 /*
@@ -146,7 +157,8 @@ const struct policy_rule *policy_match(const struct policy *policy,
  * Whether any connection of this direction could need more than plaintext; lets the
  * wrappers skip all work for a direction that is plaintext throughout.
  */
-bool policy_direction_is_plaintext(const struct policy *policy, enum policy_direction direction);
+bool policy_direction_is_plaintext(const struct policy *policy,
+                                   enum policy_direction direction);
 
 /*
  * Says for each rule of the direction whether it matches and, if not, which condition

@@ -1,0 +1,179 @@
+#include "config/certs.h"
+
+#include "config/pem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wolfssl/options.h>
+
+#include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
+const char *
+certs_error(int rc)
+{
+    /* It says that extensions need version 3; a version 1 certificate has none. */
+    if (rc == ASN_VERSION_E) {
+        return "a certificate of version 1: only version 3 is accepted";
+    }
+    return wc_GetErrorString(rc);
+}
+
+const char *
+certs_time(int64_t when, char text[CERTS_TIME_LEN])
+{
+    time_t seconds = (time_t)when;
+    struct tm tm;
+
+    if (gmtime_r(&seconds, &tm) == NULL ||
+        strftime(text, CERTS_TIME_LEN, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0) {
+        memcpy(text, "?", 2);
+    }
+    return text;
+}
+
+static int
+read_time(const byte *encoded, int len, int64_t *when)
+{
+    const byte *date;
+    byte format;
+    int date_len;
+    struct tm tm;
+
+    memset(&tm, 0, sizeof(tm));
+    if (wc_GetDateInfo(encoded, len, &date, &format, &date_len) != 0 ||
+        wc_GetDateAsCalendarTime(date, date_len, format, &tm) != 0) {
+        return -EINVAL;
+    }
+    *when = timegm(&tm);
+    return 0;
+}
+
+static void
+read_serial(const DecodedCert *decoded, char text[MATERIAL_SERIAL_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t count = (size_t)decoded->serialSz * 2;
+    size_t len = 0;
+
+    for (size_t i = 0; i < count && len < MATERIAL_SERIAL_LEN - 1; i++) {
+        unsigned octet = decoded->serial[i / 2];
+        unsigned digit = i % 2 == 0 ? octet >> 4 : octet & 0xf;
+
+        if (digit != 0 || len > 0 || i + 1 == count) {
+            text[len++] = digits[digit];
+        }
+    }
+    text[len] = '\0';
+}
+
+static int
+read_times(const DecodedCert *decoded, struct certs_one *cert)
+{
+    int rc = read_time(decoded->beforeDate, decoded->beforeDateLen, &cert->not_before);
+
+    if (rc == 0) {
+        rc = read_time(decoded->afterDate, decoded->afterDateLen, &cert->not_after);
+    }
+    return rc == 0 ? 0 : ASN_DATE_SZ_E;
+}
+
+static void
+read_one(const uint8_t *der, size_t len, struct certs_one *cert)
+{
+    DecodedCert *decoded = malloc(sizeof(*decoded));
+
+    cert->der = der;
+    cert->der_len = len;
+    if (decoded == NULL) {
+        cert->error = MEMORY_E;
+        return;
+    }
+    wc_InitDecodedCert(decoded, der, (word32)len, NULL);
+    cert->error = wc_ParseCert(decoded, CERT_TYPE, NO_VERIFY, NULL);
+    if (cert->error == 0) {
+        cert->is_ca = decoded->isCA;
+        read_serial(decoded, cert->serial);
+        cert->error = read_times(decoded, cert);
+    }
+    wc_FreeDecodedCert(decoded);
+    free(decoded);
+}
+
+static int
+visit_one(const uint8_t *der, size_t len, int position,
+          int (*visit)(void *context, const struct certs_one *cert), void *context)
+{
+    struct certs_one cert = {.position = position};
+
+    read_one(der, len, &cert);
+    return visit(context, &cert);
+}
+
+static int
+each_pem(const struct problem_place *place, const char *text,
+         int (*visit)(void *context, const struct certs_one *cert), void *context)
+{
+    struct pem_block block;
+    int count = 0;
+    int found;
+    int rc = 0;
+
+    while (rc == 0 && (found = pem_next(&text, &block)) > 0) {
+        if (strcmp(block.label, "CERTIFICATE") == 0 ||
+            strcmp(block.label, "X509 CERTIFICATE") == 0) {
+            rc = block.der != NULL
+                     ? visit_one(block.der, block.len, ++count, visit, context)
+                     : problem_in(place, "a broken PEM block");
+        }
+        pem_done(&block);
+    }
+    if (rc == 0 && found == -EBADMSG) {
+        rc = problem_in(place, "a broken PEM block after certificate %d", count);
+    } else if (rc == 0 && found < 0) {
+        rc = found;
+    }
+    return rc != 0 ? rc : count;
+}
+
+int
+certs_each(const struct problem_place *place, const struct file *file,
+           int (*visit)(void *context, const struct certs_one *cert), void *context)
+{
+    const char *text = (const char *)file->data;
+    int rc;
+
+    if (pem_is(text)) {
+        return each_pem(place, text, visit, context);
+    }
+    if (file->len == 0 || file->data[0] != (ASN_SEQUENCE | ASN_CONSTRUCTED)) {
+        return problem_in(place, "holds no certificate, neither PEM nor DER");
+    }
+    rc = visit_one(file->data, file->len, 1, visit, context);
+    return rc != 0 ? rc : 1;
+}
+
+int
+certs_append(struct material_blob *blob, const struct certs_one *cert)
+{
+    /* Base64 with newlines, and room for the two marks. */
+    size_t room = cert->der_len / 3 * 4 + cert->der_len / 48 + 256;
+    uint8_t *grown = realloc(blob->data, blob->len + room);
+    int len;
+
+    if (grown == NULL) {
+        return -ENOMEM;
+    }
+    blob->data = grown;
+    len = wc_DerToPem(cert->der, (word32)cert->der_len, grown + blob->len, (word32)room,
+                      CERT_TYPE);
+    if (len <= 0) {
+        return -ENOMEM;
+    }
+    blob->len += (size_t)len;
+    return 0;
+}

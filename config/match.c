@@ -1,0 +1,47 @@
+/* Finding the rule of a connection. */
+#include "config/condition.h"
+
+static bool
+rule_matches(const struct policy_rule *rule, const struct condition_facts *facts)
+{
+    for (int kind = 0; kind < CONDITION_COUNT; kind++) {
+        if (!condition_holds(rule->conditions, (enum condition_kind)kind, facts)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct policy_rule *
+policy_match(const struct policy *policy, const struct policy_query *query)
+{
+    struct condition_facts facts;
+
+    condition_facts(query, &facts);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+
+        if (rule->direction == query->direction && rule_matches(rule, &facts)) {
+            return rule;
+        }
+    }
+    return query->direction == POLICY_OUTBOUND ? &policy->default_outbound
+                                               : &policy->default_inbound;
+}
+
+bool
+policy_direction_is_plaintext(const struct policy *policy,
+                              enum policy_direction direction)
+{
+    const struct policy_rule *last = direction == POLICY_OUTBOUND
+                                         ? &policy->default_outbound
+                                         : &policy->default_inbound;
+
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].direction == direction &&
+            policy->rules[i].mode != POLICY_MODE_PLAINTEXT) {
+            return false;
+        }
+    }
+    return last->mode == POLICY_MODE_PLAINTEXT;
+}

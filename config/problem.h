@@ -1,0 +1,36 @@
+/*
+ * Telling the user what is wrong with a policy.
+ */
+#ifndef CONFIG_PROBLEM_H
+#define CONFIG_PROBLEM_H
+
+#include "config/policy.h"
+
+/*
+ * Reports one problem and counts it.
+ *
+ *   path  in  the policy file
+ *   line  in  the line to blame, 0 for none
+ *
+ * The text is cut to a sane length; control characters in it become '?'.
+ */
+void problem_add(struct policy_report *report, const char *path, int line,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A file that the policy names, and where: for problems with what it holds. */
+struct problem_place {
+    struct policy_report *report;
+    const char *path; /* of the policy */
+    int line;         /* that names the file */
+    const char *file;
+};
+
+/*
+ * Reports a problem with a file as "FILE: TEXT".
+ *
+ * Returns  -EINVAL, for the caller to hand on.
+ */
+int problem_in(const struct problem_place *place, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

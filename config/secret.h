@@ -1,0 +1,23 @@
+/*
+ * Private keys in files.
+ */
+#ifndef CONFIG_SECRET_H
+#define CONFIG_SECRET_H
+
+#include "config/material.h"
+#include "config/problem.h"
+
+/*
+ * Reads a private key: PEM or DER, PKCS#8 or the traditional form, decrypted with the
+ * passphrase where it is encrypted.  Neither file may be open to group or others.
+ *
+ *   place       in   the key's file; gets problems
+ *   passphrase  in   the passphrase's file; its file is NULL without one
+ *   key         out  DER; on the heap, for the caller to wipe and free
+ *
+ * Returns  0; -EINVAL after a problem.
+ */
+int secret_load(const struct problem_place *place, const struct problem_place *passphrase,
+                struct material_blob *key);
+
+#endif

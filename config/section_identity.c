@@ -1,0 +1,165 @@
+/* [identity NAME]: who we are and whom we trust. */
+#include "config/section.h"
+
+#include "config/suites.h"
+#include "config/value.h"
+
+#include <string.h>
+
+#define TLS_1_2 0x0303
+#define TLS_1_3 0x0304
+
+/* A file's path, when the section has it. */
+static void
+set_path(struct build *build, const struct draft_section *section, const char *key,
+         const char **path, int *line)
+{
+    const struct draft_setting *setting = draft_get(section, key);
+    const char *text = value_text(setting);
+
+    if (text != NULL) {
+        *path = build_path(build, text);
+        *line = setting->line;
+    }
+}
+
+static void
+require(struct build *build, const struct draft_section *section, const char *key)
+{
+    if (draft_get(section, key) == NULL) {
+        build_problem(build, section->line, "[identity %s]: %s is missing", section->name,
+                      key);
+    }
+}
+
+static void
+set_files(struct build *build, const struct draft_section *section,
+          struct policy_identity *identity)
+{
+    set_path(build, section, "certificate", &identity->certificate,
+             &identity->certificate_line);
+    set_path(build, section, "private_key", &identity->private_key,
+             &identity->private_key_line);
+    set_path(build, section, "passphrase_file", &identity->passphrase_file,
+             &identity->passphrase_file_line);
+    set_path(build, section, "trust", &identity->trust, &identity->trust_line);
+    /* pkcs12, which stands for the first two, is refused by itself. */
+    if (draft_get(section, "pkcs12") == NULL) {
+        require(build, section, "certificate");
+        require(build, section, "private_key");
+    }
+    require(build, section, "trust");
+}
+
+static bool
+is_repeated(const struct draft_setting *setting, const struct draft_item *item)
+{
+    for (const struct draft_item *before = setting->items; before != item;
+         before = before->next) {
+        if (strcmp(before->text, item->text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns whether a suite may stand in the list; can_use is set if the versions fit. */
+static bool
+check_cipher(struct build *build, const struct draft_setting *setting,
+             const struct draft_item *item, unsigned min_version, bool *can_use)
+{
+    const struct suites_entry *suite = suites_find(item->text);
+
+    if (suite == NULL) {
+        build_problem(build, item->line,
+                      "ciphers: '%s' is no cipher suite that mtls-shim speaks",
+                      item->text);
+        return false;
+    }
+    if (is_repeated(setting, item)) {
+        build_problem(build, item->line, "ciphers: '%s' again", item->text);
+        return false;
+    }
+    *can_use = *can_use || suite->version >= min_version;
+    return true;
+}
+
+static void
+set_ciphers(struct build *build, const struct draft_section *section,
+            struct policy_identity *identity)
+{
+    const struct draft_setting *setting = draft_get(section, "ciphers");
+    const char **names;
+    bool can_use = false;
+    bool good = true;
+    size_t count = 0;
+
+    if (value_text(setting) == NULL) {
+        return;
+    }
+    names = build_alloc(build, setting->count + 1, sizeof(*names));
+    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
+         item = item->next) {
+        names[count++] = item->text;
+        good =
+            check_cipher(build, setting, item, identity->min_version, &can_use) && good;
+    }
+    if (good && names != NULL && !can_use) {
+        build_problem(build, setting->line,
+                      "ciphers: none of them is for TLS 1.3, and min_version is 1.3");
+    }
+    identity->ciphers = names;
+}
+
+static void
+set_versions(struct build *build, const struct draft_section *section,
+             struct policy_identity *identity)
+{
+    static const struct value_word versions[] = {
+        {"1.2", TLS_1_2, false}, {"1.3", TLS_1_3, false}, {NULL, 0, false}};
+    int version = TLS_1_3;
+
+    value_choose(build, draft_get(section, "min_version"), versions, &version);
+    identity->min_version = (uint16_t)version;
+    identity->max_version = TLS_1_3;
+}
+
+static void
+fill(struct build *build, const struct draft_section *section,
+     struct policy_identity *identity)
+{
+    static const struct value_word ocsp_words[] = {
+        {"off", 0, false}, {"staple", 1, true}, {"require", 2, true}, {NULL, 0, false}};
+    int ocsp = 0;
+
+    identity->name = section->name;
+    identity->line = section->line;
+    set_files(build, section, identity);
+    set_versions(build, section, identity);
+    set_ciphers(build, section, identity);
+    value_choose(build, draft_get(section, "ocsp"), ocsp_words, &ocsp);
+}
+
+void
+section_identities(struct build *build, const struct draft *draft)
+{
+    const struct draft_section *section = NULL;
+    struct policy_identity *identities;
+    size_t count = 0;
+
+    while ((section = draft_next(draft, section, KEYS_IDENTITY)) != NULL) {
+        count++;
+    }
+    identities = build_alloc(build, count + 1, sizeof(*identities));
+    if (identities == NULL) {
+        return;
+    }
+    build->policy->identities = identities;
+    build->policy->identity_count = count;
+    section = NULL;
+    for (size_t i = 0; i < count; i++) {
+        section = draft_next(draft, section, KEYS_IDENTITY);
+        identities[i].index = (unsigned)i;
+        fill(build, section, &identities[i]);
+    }
+}

@@ -1,0 +1,120 @@
+/* [shim]: what is process-wide. */
+#include "config/section.h"
+
+#include "config/value.h"
+
+#include <string.h>
+
+#define HANDSHAKE_TIMEOUT_MS 10000
+#define HANDSHAKE_TIMEOUT_MIN_MS 100
+#define HANDSHAKE_TIMEOUT_MAX_MS 600000
+#define CONNECT_WAIT_MS 500
+
+static void
+set_log(struct build *build, const struct draft_section *section)
+{
+    static const struct value_word levels[] = {
+        {"error", POLICY_LEVEL_ERROR, false},
+        {"warning", POLICY_LEVEL_WARNING, false},
+        {"info", POLICY_LEVEL_INFO, false},
+        {"debug", POLICY_LEVEL_DEBUG, false},
+        {NULL, 0, false},
+    };
+    const char *log = value_text(draft_get(section, "log"));
+    int level = POLICY_LEVEL_INFO;
+
+    value_choose(build, draft_get(section, "log_level"), levels, &level);
+    build->policy->log_level = (enum policy_log_level)level;
+    if (log == NULL || strcmp(log, "none") == 0) {
+        build->policy->log = POLICY_LOG_NONE;
+    } else if (strcmp(log, "stderr") == 0) {
+        build->policy->log = POLICY_LOG_STDERR;
+    } else if (strcmp(log, "syslog") == 0) {
+        build->policy->log = POLICY_LOG_SYSLOG;
+    } else {
+        build->policy->log = POLICY_LOG_FILE;
+        build->policy->log_path = build_path(build, log);
+    }
+}
+
+/* Sets *ms to a key's duration, when it is given and within bounds. */
+static void
+set_duration(struct build *build, const struct draft_setting *setting, int64_t min,
+             int64_t max, const char *bounds, int64_t *ms)
+{
+    const char *text = value_text(setting);
+    int64_t given;
+
+    if (text == NULL) {
+        return;
+    }
+    if (!value_duration(text, &given)) {
+        build_problem(build, setting->line, "%s: '%s': " VALUE_DURATION_WANT,
+                      setting->key->name, text);
+    } else if (given < min || given > max) {
+        build_problem(build, setting->line, "%s: '%s' is out of bounds: %s",
+                      setting->key->name, text, bounds);
+    } else {
+        *ms = given;
+    }
+}
+
+static void
+set_durations(struct build *build, const struct draft_section *section)
+{
+    struct policy *policy = build->policy;
+    const struct draft_setting *wait = draft_get(section, "connect_wait");
+
+    set_duration(build, draft_get(section, "handshake_timeout"), HANDSHAKE_TIMEOUT_MIN_MS,
+                 HANDSHAKE_TIMEOUT_MAX_MS, "from 100ms to 10m",
+                 &policy->handshake_timeout_ms);
+    if (policy->connect_wait_ms > policy->handshake_timeout_ms) {
+        policy->connect_wait_ms = policy->handshake_timeout_ms;
+    }
+    set_duration(build, wait, 0, policy->handshake_timeout_ms,
+                 "from 0 to handshake_timeout", &policy->connect_wait_ms);
+}
+
+/* Both are required: what happens to the rest is never left to chance. */
+static void
+set_default(struct build *build, const struct draft_section *section, const char *key,
+            struct policy_rule *rule)
+{
+    static const struct value_word modes[] = {
+        {"plaintext", POLICY_MODE_PLAINTEXT, false},
+        {"deny", POLICY_MODE_DENY, false},
+        {NULL, 0, false},
+    };
+    const struct draft_setting *setting =
+        section != NULL ? draft_get(section, key) : NULL;
+    int mode = POLICY_MODE_DENY;
+
+    if (setting == NULL) {
+        build_problem(build, section != NULL ? section->line : 0,
+                      "%s is missing from [shim]: want plaintext or deny", key);
+        return;
+    }
+    value_choose(build, setting, modes, &mode);
+    rule->mode = (enum policy_mode)mode;
+}
+
+void
+section_shim(struct build *build, const struct draft *draft)
+{
+    const struct draft_section *section = draft_next(draft, NULL, KEYS_SHIM);
+    struct policy *policy = build->policy;
+
+    policy->handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
+    policy->connect_wait_ms = CONNECT_WAIT_MS;
+    policy->log_level = POLICY_LEVEL_INFO;
+    policy->default_inbound = (struct policy_rule){
+        .name = "default", .direction = POLICY_INBOUND, .verify = POLICY_VERIFY_CHAIN};
+    policy->default_outbound =
+        (struct policy_rule){.name = "default", .direction = POLICY_OUTBOUND};
+    if (section != NULL) {
+        set_log(build, section);
+        set_durations(build, section);
+    }
+    set_default(build, section, "default_inbound", &policy->default_inbound);
+    set_default(build, section, "default_outbound", &policy->default_outbound);
+}

@@ -1,0 +1,166 @@
+#include "config/trust.h"
+
+#include "config/certs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wolfssl/options.h>
+
+#include <wolfssl/ssl.h>
+
+struct trust {
+    struct problem_place place; /* of the file being read */
+    struct material_blob *out;
+    WOLFSSL_CERT_MANAGER *manager;
+    int count;
+    int out_of_date; /* left out */
+    int unusable;    /* likewise, and the first one's error */
+    int error;
+};
+
+/*
+ * A bundle may hold what has expired or what wolfSSL does not read (a serial number of
+ * 0): it vouches for nobody, and would make wolfSSL refuse all of the bundle.
+ */
+static bool
+is_left_out(struct trust *trust, const struct certs_one *cert)
+{
+    int64_t now = time(NULL);
+    int error = cert->error;
+
+    if (error == 0 && (cert->not_after < now || cert->not_before > now)) {
+        trust->out_of_date++;
+        return true;
+    }
+    if (error == 0 && cert->is_ca) {
+        int rc = wolfSSL_CertManagerLoadCABuffer(
+            trust->manager, cert->der, (long)cert->der_len, WOLFSSL_FILETYPE_ASN1);
+
+        error = rc == WOLFSSL_SUCCESS ? 0 : rc;
+    }
+    if (error != 0 && trust->unusable++ == 0) {
+        trust->error = error;
+    }
+    return error != 0;
+}
+
+static int
+add(void *context, const struct certs_one *cert)
+{
+    struct trust *trust = context;
+
+    if (is_left_out(trust, cert)) {
+        return 0;
+    }
+    if (!cert->is_ca) {
+        return problem_in(&trust->place, "certificate %d is no CA's", cert->position);
+    }
+    trust->count++;
+    return certs_append(trust->out, cert);
+}
+
+static int
+add_file(struct trust *trust, const char *path)
+{
+    const char *whole = trust->place.file;
+    struct file file;
+    int rc = file_read(path, &file);
+
+    trust->place.file = path;
+    if (rc != 0) {
+        rc = problem_in(&trust->place, "%s", file_error(rc));
+    } else {
+        rc = certs_each(&trust->place, &file, add, trust);
+        file_done(&file);
+    }
+    if (rc == -ENOMEM) {
+        rc = problem_in(&trust->place, "%s", strerror(ENOMEM));
+    }
+    trust->place.file = whole;
+    return rc < 0 ? rc : 0;
+}
+
+static int
+is_certificate(const struct dirent *entry)
+{
+    const char *end = strrchr(entry->d_name, '.');
+
+    return end != NULL && end != entry->d_name && entry->d_name[0] != '.' &&
+           (strcmp(end, ".pem") == 0 || strcmp(end, ".crt") == 0 ||
+            strcmp(end, ".cer") == 0);
+}
+
+/* In the order of the names, so that every start does the same. */
+static int
+by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int
+add_dir(struct trust *trust)
+{
+    const char *dir = trust->place.file;
+    struct dirent **entries;
+    char path[PATH_MAX];
+    int count = scandir(dir, &entries, is_certificate, by_name);
+    int rc = 0;
+
+    if (count < 0) {
+        return problem_in(&trust->place, "%s", strerror(errno));
+    }
+    for (int i = 0; i < count; i++) {
+        int len = snprintf(path, sizeof(path), "%s/%s", dir, entries[i]->d_name);
+
+        if (rc == 0) {
+            rc = len < PATH_MAX ? add_file(trust, path)
+                                : problem_in(&trust->place, "%s", strerror(ENAMETOOLONG));
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (count == 0) {
+        rc = problem_in(&trust->place, "no *.pem, *.crt or *.cer in this directory");
+    }
+    return rc;
+}
+
+static int
+check_any(const struct trust *trust)
+{
+    if (trust->count > 0) {
+        return 0;
+    }
+    if (trust->unusable > 0) {
+        return problem_in(&trust->place, "its CA certificate cannot be used: %s",
+                          certs_error(trust->error));
+    }
+    return problem_in(&trust->place,
+                      trust->out_of_date > 0
+                          ? "its CA certificate has expired or is not yet valid"
+                          : "holds no CA certificate");
+}
+
+int
+trust_load(const struct problem_place *place, struct material_blob *out)
+{
+    struct trust trust = {.place = *place, .out = out};
+    struct stat status;
+    int rc;
+
+    trust.manager = wolfSSL_CertManagerNew();
+    if (trust.manager == NULL) {
+        return problem_in(place, "%s", strerror(ENOMEM));
+    }
+    if (stat(place->file, &status) == 0 && S_ISDIR(status.st_mode)) {
+        rc = add_dir(&trust);
+    } else {
+        rc = add_file(&trust, place->file);
+    }
+    wolfSSL_CertManagerFree(trust.manager);
+    return rc == 0 ? check_any(&trust) : rc;
+}
