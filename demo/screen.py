@@ -30,7 +30,11 @@ def say(text="", colour=None, indent=INDENT):
 def step(text):
     say()
     say(text, BOLD, indent="")
+
+
+def part(text):
     say()
+    say(text, BOLD)
 
 
 def command(argv):
@@ -54,7 +58,7 @@ def block(text, colour=DIM):
         say(line, colour, INDENT + "| ")
 
 
-def hexdump(data, lines=4):
+def hexdump(data, lines=5):
     for at in range(0, min(len(data), lines * 16), 16):
         row = data[at:at + 16]
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
