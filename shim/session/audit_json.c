@@ -71,12 +71,14 @@ static size_t
 next_unit(const char **text, char unit[6])
 {
     static const char digits[] = "0123456789abcdef";
+    static const char replacement[6] = "\\ufffd"; /* no NUL at the end */
+    static const char escape[4] = "\\u00";
     const uint8_t *at = (const uint8_t *)*text;
     size_t len = utf8_len(at);
     *text += len > 0 ? len : 1;
     if (len == 0) {
-        memcpy(unit, "\\ufffd", 6);
-        return 6;
+        memcpy(unit, replacement, sizeof(replacement));
+        return sizeof(replacement);
     }
     if (len > 1) {
         memcpy(unit, at, len);
@@ -88,7 +90,7 @@ next_unit(const char **text, char unit[6])
         return 2;
     }
     if (*at < 0x20 || *at == 0x7f) {
-        memcpy(unit, "\\u00", 4);
+        memcpy(unit, escape, sizeof(escape));
         unit[4] = digits[*at >> 4];
         unit[5] = digits[*at & 15];
         return 6;

@@ -171,6 +171,12 @@ reconnect(int fd)
            connect_syslog(fd) == 0;
 }
 
+static size_t
+append(char *text, size_t len, const char *words)
+{
+    return (size_t)(stpcpy(text + len, words) - text);
+}
+
 /* "<30>Nov 24 22:41:30 mtls-shim[12]: ", RFC 3164 section 4.1; returns where it begins.
  */
 static char *
@@ -178,17 +184,12 @@ put_syslog_prefix(struct audit_sink_line *line)
 {
     char prefix[AUDIT_SINK_PREFIX_LEN];
     char time[AUDIT_TIME_LEN];
-    static const char tag[] = " mtls-shim[";
-    memcpy(prefix, line->is_warning ? "<28>" : "<30>", 4); /* LOG_DAEMON */
-    size_t len = 4;
     audit_time_rfc3164(&line->time, time);
-    memcpy(prefix + len, time, strlen(time));
-    len += strlen(time);
-    memcpy(prefix + len, tag, sizeof(tag) - 1);
-    len += sizeof(tag) - 1;
+    size_t len = append(prefix, 0, line->is_warning ? "<28>" : "<30>"); /* LOG_DAEMON */
+    len = append(prefix, len, time);
+    len = append(prefix, len, " mtls-shim[");
     len = audit_json_decimal(prefix, len, (uint64_t)line->pid, 1);
-    memcpy(prefix + len, "]: ", 3);
-    len += 3;
+    len = append(prefix, len, "]: ");
     return memcpy(audit_sink_text(line) - len, prefix, len);
 }
 

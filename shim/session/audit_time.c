@@ -61,5 +61,6 @@ audit_time_rfc3164(const struct audit_time *time, char text[AUDIT_TIME_LEN])
     size_t len = put_number(text, time->day < 10 ? 5 : 4, time->day, 1, ' ');
     len = put_number(text, len, time->hour, 2, ':');
     len = put_number(text, len, time->minute, 2, ':');
-    len = put_number(text, len, time->second, 2, '\0');
+    len = audit_json_decimal(text, len, time->second, 2);
+    text[len] = '\0';
 }

@@ -94,6 +94,20 @@ find_san(struct peer_span list, struct peer_span *names)
     return list.len == 0;
 }
 
+/* Skips one SEQUENCE and takes the content of the one behind it. */
+static bool
+second_sequence(struct peer_span *list, struct peer_span *content)
+{
+    struct peer_item item;
+    for (int i = 0; i < 2; i++) {
+        if (!peer_der_expect(list, PEER_DER_SEQUENCE, &item)) {
+            return false;
+        }
+    }
+    *content = item.value;
+    return true;
+}
+
 bool
 peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
 {
@@ -105,29 +119,23 @@ peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
         certificate.len != 0 || !peer_der_expect(&outer.value, PEER_DER_SEQUENCE, &tbs)) {
         return false;
     }
-    (void)peer_der_expect(&tbs.value, PEER_DER_VERSION, &item);
-    if (!peer_der_expect(&tbs.value, PEER_DER_INTEGER, &item)) {
+    struct peer_span list = tbs.value;
+    (void)peer_der_expect(&list, PEER_DER_VERSION, &item);
+    if (!peer_der_expect(&list, PEER_DER_INTEGER, &item)) {
         return false;
     }
     parts->serial = item.value;
-    /* signature algorithm, issuer */
-    if (!peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item) ||
-        !peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item)) {
+    /* signature, issuer; validity, subject */
+    if (!second_sequence(&list, &parts->issuer) ||
+        !second_sequence(&list, &parts->subject)) {
         return false;
     }
-    parts->issuer = item.value;
-    /* validity, subject */
-    if (!peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item) ||
-        !peer_der_expect(&tbs.value, PEER_DER_SEQUENCE, &item)) {
-        return false;
-    }
-    parts->subject = item.value;
-    while (peer_der_next(&tbs.value, &item)) {
+    while (peer_der_next(&list, &item)) {
         if (item.tag == PEER_DER_EXTENSIONS) {
-            return tbs.value.len == 0 && find_san(item.value, &parts->san);
+            return list.len == 0 && find_san(item.value, &parts->san);
         }
     }
-    return tbs.value.len == 0;
+    return list.len == 0;
 }
 
 bool

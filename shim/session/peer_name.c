@@ -36,6 +36,20 @@ without_last_dot(struct peer_span name)
     return name;
 }
 
+/* A decimal or hexadecimal number, as inet_aton() takes it. */
+static bool
+is_number(const uint8_t *label, size_t len)
+{
+    bool is_hex = len >= 2 && label[0] == '0' && lower(label[1]) == 'x';
+    for (size_t i = is_hex ? 2 : 0; i < len; i++) {
+        uint8_t c = lower(label[i]);
+        if (!is_digit(c) && !(is_hex && c >= 'a' && c <= 'f')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /*
  * Labels of letters, digits, '-' and '_', none empty, the last one no number: something
  * that ends in a number is an address to whoever dials it, however it is written.
@@ -44,27 +58,17 @@ static bool
 is_host_name(struct peer_span name)
 {
     size_t label_len = 0;
-    bool is_number = true;
-    if (name.len == 0 || name.len > NAME_LEN_MAX) {
+    if (name.len > NAME_LEN_MAX) {
         return false;
     }
     for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.at[i];
-        if (c == '.') {
-            if (label_len == 0) {
-                return false;
-            }
+        if (name.at[i] == '.' && label_len > 0) {
             label_len = 0;
-            is_number = true;
-            continue;
-        }
-        if (!is_label_char(c) || ++label_len > LABEL_LEN_MAX) {
+        } else if (!is_label_char(name.at[i]) || ++label_len > LABEL_LEN_MAX) {
             return false;
         }
-        bool is_hex_mark = label_len == 2 && lower(c) == 'x' && name.at[i - 1] == '0';
-        is_number = is_number && (is_digit(c) || is_hex_mark);
     }
-    return label_len > 0 && !is_number;
+    return label_len > 0 && !is_number(name.at + name.len - label_len, label_len);
 }
 
 static bool
