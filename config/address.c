@@ -166,6 +166,9 @@ address_end(const struct sockaddr *socket, const char *name, struct address_end 
             memcpy(end->bytes, &in->sin_addr, 4);
         }
     }
+    if (end->port == 0) {
+        end->port = -1; /* not bound yet */
+    }
 }
 
 void

@@ -32,7 +32,7 @@ struct address {
 struct address_end {
     enum address_kind kind; /* ANY: the address is not known */
     uint8_t bytes[16];
-    int port;         /* -1: not known */
+    int port;         /* -1: not known; 0 counts as that */
     const char *name; /* that the program dialled; NULL = none */
 };
 

@@ -169,7 +169,7 @@ set_identity(struct build *build, const struct draft_section *section,
         build_problem(build, section->line, "[%s %s]: mode = mtls needs an identity",
                       keys_section_name(section->kind), section->name);
     }
-    if (name == NULL) {
+    if (setting == NULL || name == NULL) {
         return;
     }
     identity = find_identity(build->policy, name);

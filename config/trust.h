@@ -12,10 +12,10 @@
  * out.
  *
  *   place  in   the file or directory (*.pem, *.crt and *.cer in it); gets problems
- *   trust  out  PEM; on the heap, also on failure
+ *   out    out  PEM; on the heap, also on failure
  *
  * Returns  0; -EINVAL after a problem, also when there is none left.
  */
-int trust_load(const struct problem_place *place, struct material_blob *trust);
+int trust_load(const struct problem_place *place, struct material_blob *out);
 
 #endif

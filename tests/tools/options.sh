@@ -8,7 +8,8 @@ completion=$ROOT/tools/completion/mtls-shim.bash
 
 # words PATTERN: what matches on stdin, sorted, on one line.
 words() {
-    { grep -oE -- "$1" || true; } | sort -u | xargs
+    # Not xargs by itself: its echo would take --help for its own.
+    { grep -oE -- "$1" || true; } | sort -u | xargs printf '%s\n' | paste -sd ' ' -
 }
 
 # The long options of a page's macros: ".Fl -name" and ".Op Fl -name" mean --name.
@@ -40,6 +41,20 @@ short=$("$BUILD/bin/mtls-run" --help | words '^  -[a-zA-Z]' | tr -d ' ')
 same "mtls-run: short options in the page" "$short" \
     "$(grep '^\.It Fl' "$ROOT/tools/run/mtls-run.1" | words 'Fl [a-zA-Z]' | sed 's/Fl /-/g' |
         tr -d ' ')"
+
+commands=$("$BUILD/bin/mtlsctl" --help | words '^  [a-z]+')
+same "mtlsctl: commands offered" "$commands" \
+    "$(offered _mtlsctl mtlsctl "" | { grep -v '^-' || true; } | sort | xargs)"
+for command in check explain; do
+    help=$("$BUILD/bin/mtlsctl" "$command" --help | words '^  --[a-z]+')
+    same "mtlsctl $command: completion" "$help" \
+        "$(offered _mtlsctl mtlsctl "$command" -- | words '--[a-z]+')"
+    check "mtlsctl $command: in the page" grep -q "^\.It Cm $command" "$ROOT/tools/ctl/mtlsctl.1"
+    for option in $help; do
+        check "mtlsctl $command: $option is in the page" grep -qE \
+            "^\.It .*Fl -${option#--}( |$)" "$ROOT/tools/ctl/mtlsctl.1"
+    done
+done
 
 ca=$("$BUILD/bin/mtlsctl" ca --help | words '^  [a-z]+')
 same "mtlsctl ca: commands offered" "$ca --help" \

@@ -75,13 +75,43 @@ _mtlsctl_ca() {
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 }
 
+_mtlsctl_explain() {
+    local cur=$1 prev=$2
+    case $prev in
+        --program) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+        --outbound | --address | --from | --inbound | --service) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "--outbound --inbound --address --from
+                    --service --program --user --help" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+}
+
+_mtlsctl_check() {
+    local cur=$1
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "--help" -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+
 _mtlsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "check explain ca --help --version" -- "$cur")
+    elif [[ ${COMP_WORDS[1]} == check ]]; then
+        _mtlsctl_check "$cur"
+    elif [[ ${COMP_WORDS[1]} == explain ]]; then
+        _mtlsctl_explain "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
     elif [[ ${COMP_WORDS[1]} != ca ]]; then
-        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        :
     elif ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -W "init issue revoke crl list --help" -- "$cur")
     else

@@ -10,6 +10,8 @@ static const struct {
     const char *what;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"check", "check a policy and the files that it names", ctl_check},
+    {"explain", "say which rule a connection falls under", ctl_explain},
     {"ca", "run a development CA", ctl_ca},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
