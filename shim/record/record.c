@@ -105,7 +105,7 @@ record_conn_done(struct record_conn *conn)
 {
     record_aead_free(conn->rx_aead);
     record_aead_free(conn->tx_aead);
-    *conn = (struct record_conn){0};
+    conn->rx_aead = conn->tx_aead = NULL;
 }
 
 /* Only whole pages are given back; the buffers need not be aligned. */

@@ -135,7 +135,9 @@ void record_done(struct record *rec);
 /* Binds this process's view. Returns 0 or -ENOMEM. */
 int record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
                      uint8_t *tx_buffer);
-void record_conn_done(struct record_conn *conn); /* wipes the expanded keys */
+
+/* Wipes and frees the expanded keys; the record and its buffers are the owner's. */
+void record_conn_done(struct record_conn *conn);
 
 /*
  * Reads plaintext without blocking.

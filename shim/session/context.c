@@ -1,0 +1,155 @@
+#include "shim/session/context.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/session/suite.h"
+
+struct entry {
+    struct material material;
+    WOLFSSL_CTX *by_role[2]; /* client, server */
+};
+
+static pthread_mutex_t context_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct entry *entries;
+
+static const struct {
+    const char *name;
+    int group;
+} group_names[] = {
+    {"X25519MLKEM768", WOLFSSL_X25519MLKEM768},
+    {"X25519", WOLFSSL_ECC_X25519},
+    {"P-256", WOLFSSL_ECC_SECP256R1},
+    {"SECP256R1", WOLFSSL_ECC_SECP256R1},
+    {"P-384", WOLFSSL_ECC_SECP384R1},
+    {"SECP384R1", WOLFSSL_ECC_SECP384R1},
+    {"P-521", WOLFSSL_ECC_SECP521R1},
+    {"SECP521R1", WOLFSSL_ECC_SECP521R1},
+};
+
+int
+context_init(const struct policy *policy, struct policy_report *report)
+{
+    if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
+        report->problem(report->context, policy->path, 0, "wolfSSL does not start");
+        return -EINVAL;
+    }
+    entries = calloc(policy->identity_count + 1, sizeof(*entries));
+    if (entries == NULL) {
+        report->problem(report->context, policy->path, 0, "out of memory");
+        return -EINVAL;
+    }
+    int result = 0;
+    for (size_t i = 0; i < policy->identity_count; i++) {
+        const struct policy_identity *identity = &policy->identities[i];
+        if (material_load(policy, identity, report, &entries[identity->index].material) < 0) {
+            result = -EINVAL;
+        }
+    }
+    return result;
+}
+
+static int
+set_ciphers(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
+{
+    char list[512] = "";
+    size_t len = 0;
+    for (const struct suite *suite = suite_list;
+         identity->ciphers == NULL && suite->number != 0; suite++) {
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ":" : "",
+                                suite->wolfssl_name);
+    }
+    for (const char *const *name = identity->ciphers; name != NULL && *name != NULL; name++) {
+        const struct suite *suite = suite_by_name(*name);
+        if (suite == NULL) {
+            return -EINVAL;
+        }
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ":" : "",
+                                suite->wolfssl_name);
+        if (len >= sizeof(list)) {
+            return -EINVAL;
+        }
+    }
+    return wolfSSL_CTX_set_cipher_list(ctx, list) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+}
+
+static int
+set_groups(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
+{
+    static const char *const usual[] = {"X25519", "P-256", "P-384", NULL};
+    int groups[8];
+    int count = 0;
+    const char *const *name = identity->groups != NULL ? identity->groups : usual;
+    for (; *name != NULL && count < 8; name++) {
+        for (size_t i = 0; i < sizeof(group_names) / sizeof(group_names[0]); i++) {
+            if (strcasecmp(*name, group_names[i].name) == 0) {
+                groups[count++] = group_names[i].group;
+                break;
+            }
+        }
+    }
+    return wolfSSL_CTX_set_groups(ctx, groups, count) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+}
+
+static WOLFSSL_METHOD *
+method_for(const struct policy_identity *identity, bool is_server)
+{
+    if (identity->min_version == 0x0304) {
+        return is_server ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
+    }
+    if (identity->max_version == 0x0303) {
+        return is_server ? wolfTLSv1_2_server_method() : wolfTLSv1_2_client_method();
+    }
+    return is_server ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
+}
+
+static WOLFSSL_CTX *
+make(const struct policy_identity *identity, const struct material *material, bool is_server)
+{
+    WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method_for(identity, is_server));
+    if (ctx == NULL) {
+        return NULL;
+    }
+    if (wolfSSL_CTX_SetMinVersion(
+            ctx, identity->min_version == 0x0304 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2) !=
+            WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_use_certificate_chain_buffer(ctx, material->chain.data,
+                                                 (long)material->chain.len) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_use_PrivateKey_buffer(ctx, material->key.data, (long)material->key.len,
+                                          WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_load_verify_buffer(ctx, material->trust.data, (long)material->trust.len,
+                                       WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
+        set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0) {
+        wolfSSL_CTX_free(ctx);
+        return NULL;
+    }
+    wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    (void)wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
+    if (is_server) {
+        /* Tickets would move the record sequence on before the hand-over. */
+        (void)wolfSSL_CTX_no_ticket_TLSv13(ctx);
+    }
+    return ctx;
+}
+
+WOLFSSL_CTX *
+context_get(const struct policy_identity *identity, bool is_server)
+{
+    struct entry *entry = &entries[identity->index];
+    pthread_mutex_lock(&context_mutex);
+    WOLFSSL_CTX *ctx = entry->by_role[is_server];
+    if (ctx == NULL) {
+        ctx = make(identity, &entry->material, is_server);
+        entry->by_role[is_server] = ctx;
+    }
+    pthread_mutex_unlock(&context_mutex);
+    return ctx;
+}
+
+const char *
+context_serial(const struct policy_identity *identity)
+{
+    return identity != NULL && entries != NULL ? entries[identity->index].material.serial : NULL;
+}

@@ -1,0 +1,30 @@
+/*
+ * The WOLFSSL_CTX of each identity and role: made when first needed from the material
+ * that was read at start, shared by all handshakes.
+ */
+#ifndef SHIM_SESSION_CONTEXT_H
+#define SHIM_SESSION_CONTEXT_H
+
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
+#include "config/material.h"
+#include "config/policy.h"
+
+/*
+ * Keeps the policy and loads the material of every identity.
+ *
+ *   policy  in      must live on
+ *   report  in/out  gets every problem
+ *
+ * Returns  0, or -EINVAL when any problem was reported.
+ */
+int context_init(const struct policy *policy, struct policy_report *report);
+
+/* The context of an identity and role; NULL when it cannot be made (ENOMEM). Threads. */
+WOLFSSL_CTX *context_get(const struct policy_identity *identity, bool is_server);
+
+/* Own certificate's serial, for the log. */
+const char *context_serial(const struct policy_identity *identity);
+
+#endif

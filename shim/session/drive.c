@@ -1,0 +1,297 @@
+/* How a handshake goes on: by whoever needs it, one step at a time, never blocking. */
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/memory.h>
+
+#include "shim/session/handshake.h"
+#include "shim/session/service.h"
+#include "shim/session/system.h"
+
+static int
+fail(struct handle *handle, int fd, int error, const struct failure *failure)
+{
+    session_fail(handle, fd, error, failure);
+    return -error;
+}
+
+static int
+fail_because(struct handle *handle, int fd, int error, enum reason reason, const char *detail)
+{
+    struct failure failure;
+    failure_set(&failure, reason, detail != NULL ? "%s" : NULL, detail);
+    return fail(handle, fd, error, &failure);
+}
+
+/* Whether TCP is established by now. */
+static int
+check_connected(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    if (system_calls.poll(&ready, 1, 0) == 0) {
+        *events = POLLOUT;
+        return -EAGAIN;
+    }
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (system_calls.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    len = sizeof(session->remote);
+    if (error == 0 && getpeername(fd, &session->remote.any, &len) != 0) {
+        /* A connect() that was given up, or that was reported elsewhere already. */
+        error = ECONNREFUSED;
+    }
+    if (error != 0) {
+        atomic_store(&session->connect_failed, true);
+        return fail_because(handle, fd, error, REASON_PEER_RESET, NULL);
+    }
+    len = sizeof(session->local);
+    (void)getsockname(fd, &session->local.any, &len);
+    session_begin_handshake(session);
+    return 0;
+}
+
+static int
+send_output(struct handle *handle, int fd, short *events)
+{
+    size_t len;
+    const uint8_t *output = handshake_output(handle->handshake, &len);
+    while (len > 0) {
+        ssize_t sent = system_calls.send(fd, output, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            *events = POLLOUT;
+            return errno == EAGAIN ? -EAGAIN : -errno;
+        }
+        handshake_sent(handle->handshake, (size_t)sent);
+        output = handshake_output(handle->handshake, &len);
+    }
+    return 0;
+}
+
+/* Reads exactly the next record, as far as it has come. Returns 1 when it is whole. */
+static int
+fetch_record(struct handle *handle, int fd, short *events)
+{
+    for (;;) {
+        size_t len;
+        uint8_t *room = handshake_room(handle->handshake, &len);
+        ssize_t got = system_calls.recv(fd, room, len, MSG_DONTWAIT);
+        if (got > 0) {
+            int whole = handshake_got(handle->handshake, (size_t)got);
+            if (whole != 0) {
+                return whole;
+            }
+        } else if (got == 0) {
+            return -ECONNRESET;
+        } else if (errno != EINTR) {
+            *events = POLLIN;
+            return errno == EAGAIN ? -EAGAIN : -errno;
+        }
+    }
+}
+
+/* Wakes writers that were told EAGAIN though the kernel's buffer never was full: setting
+ * this option to the value it has makes the kernel signal writability anew (tcp(7)). */
+static void
+wake_writers(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+    if (system_calls.getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len) == 0) {
+        (void)system_calls.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, len);
+    }
+}
+
+static int
+send_early_data(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    uint32_t done = 0;
+    while (done < session->early_len) {
+        struct iovec iov = {handle->early + done, session->early_len - done};
+        ssize_t sent = record_write(&handle->conn, fd, &iov, 1, MSG_NOSIGNAL);
+        if (sent == -EAGAIN) {
+            memmove(handle->early, handle->early + done, session->early_len - done);
+            session->early_len -= done;
+            *events = POLLOUT;
+            return -EAGAIN;
+        }
+        if (sent < 0) {
+            return (int)sent;
+        }
+        done += (uint32_t)sent;
+    }
+    if (session->early_len > 0) {
+        wc_ForceZero(handle->early, session->early_len);
+        (void)madvise(handle->early, SESSION_EARLY_LEN, MADV_REMOVE);
+        session->early_len = 0;
+    }
+    return 0;
+}
+
+/* The handshake is done: keys, then what was written meanwhile, then open. */
+static int
+open_session(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    if (!handle->handed_over) {
+        int result = handshake_hand_over(handle->handshake);
+        if (result < 0) {
+            return fail(handle, fd, EPROTO, handshake_why(handle->handshake));
+        }
+        handle->handed_over = true;
+        session->opened_ms = session_now_ms();
+        session_log(handle, AUDIT_HANDSHAKE_OK, NULL);
+    }
+    int result = send_early_data(handle, fd, events);
+    if (result == -EAGAIN) {
+        return result;
+    }
+    /* An error of the socket shows to the program by itself, on its next call. */
+    atomic_store(&session->state, SESSION_OPEN);
+    handshake_free(handle->handshake);
+    handle->handshake = NULL;
+    if (atomic_load(&session->early_was_full)) {
+        wake_writers(fd);
+    }
+    if (atomic_load(&session->shut_wanted) != 0) {
+        (void)session_finish_shutdown(handle, fd);
+    }
+    if (record_pending(&handle->conn)) {
+        service_watch(handle);
+    }
+    return 0;
+}
+
+static int
+refuse(struct handle *handle, int fd, int result)
+{
+    short events;
+    (void)send_output(handle, fd, &events); /* the alert, as far as it goes */
+    return fail(handle, fd, -result, handshake_why(handle->handshake));
+}
+
+static int
+input_ended(struct handle *handle, int fd, int result)
+{
+    /* The peer may have told why before it went. */
+    bool reset = result != -ECONNRESET || errno == ECONNRESET;
+    return fail_because(handle, fd, ECONNRESET, reset ? REASON_PEER_RESET : REASON_PEER_CLOSED,
+                        NULL);
+}
+
+static int
+step(struct handle *handle, int fd, short *events)
+{
+    struct handshake *handshake = handle->handshake;
+    for (;;) {
+        int result = handle->handed_over ? 0 : handshake_step(handshake);
+        if (result < 0 && result != -EAGAIN) {
+            return refuse(handle, fd, result);
+        }
+        bool done = result == 0;
+        result = send_output(handle, fd, events);
+        if (result == -EAGAIN) {
+            return result;
+        }
+        if (done) {
+            return open_session(handle, fd, events);
+        }
+        /* A peer that refused us has sent an alert before its socket broke: read first. */
+        errno = 0;
+        result = fetch_record(handle, fd, events);
+        if (result == -EAGAIN) {
+            return result;
+        }
+        if (result == -EPROTO) {
+            return refuse(handle, fd, result);
+        }
+        if (result < 0) {
+            return input_ended(handle, fd, result);
+        }
+    }
+}
+
+/* After a fork the first process to come goes on with its copy, the others wait. */
+static int
+claim(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    int driver = atomic_load(&session->driver);
+    if (driver == 0) {
+        driver = session_pid();
+        atomic_store(&session->driver, driver);
+    }
+    if (driver == session_pid()) {
+        return 0;
+    }
+    if (kill(driver, 0) != 0 && errno == ESRCH) {
+        return fail_because(handle, fd, ECONNRESET, REASON_SHIM_ERROR,
+                            "the process that drove the handshake has ended");
+    }
+    *events = POLLIN;
+    return -EAGAIN;
+}
+
+static int
+drive_locked(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    int state = atomic_load(&session->state);
+    if (state == SESSION_OPEN) {
+        return 0;
+    }
+    if (state == SESSION_FAILED) {
+        return -atomic_load(&session->error);
+    }
+    int result = claim(handle, fd, events);
+    if (result == 0 && atomic_load(&session->dialling)) {
+        *events = POLLOUT;
+        result = -EAGAIN;
+    }
+    if (result == 0 && state == SESSION_CONNECTING) {
+        result = check_connected(handle, fd, events);
+    }
+    if (result == 0) {
+        result = step(handle, fd, events);
+    }
+    if (result == -EAGAIN && session_now_ms() >= session->deadline_ms &&
+        atomic_load(&session->state) == SESSION_HANDSHAKING) {
+        result = fail_because(handle, fd, ETIMEDOUT, REASON_TIMEOUT, NULL);
+    }
+    return result;
+}
+
+int
+session_drive(struct handle *handle, int fd, short *events)
+{
+    struct session *session = handle->session;
+    if (atomic_load(&session->state) == SESSION_OPEN) {
+        return 0;
+    }
+    if (atomic_load(&session->state) == SESSION_FAILED) {
+        return -atomic_load(&session->error);
+    }
+    *events = POLLIN;
+    session_fork_enter();
+    int result = session_lock(session);
+    if (result == 0) {
+        result = drive_locked(handle, fd, events);
+        session_unlock(session);
+    } else {
+        result = -EAGAIN; /* a signal handler interrupted the driver itself */
+    }
+    session_fork_leave();
+    return result;
+}

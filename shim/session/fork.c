@@ -1,0 +1,121 @@
+/* What happens to sessions around fork; the order of locks is that of session.h. */
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "shim/session/pool.h"
+#include "shim/session/service.h"
+#include "shim/session/system.h"
+#include "shim/session/table.h"
+
+static pthread_rwlock_t fork_lock = PTHREAD_RWLOCK_INITIALIZER;
+static _Atomic int own_pid;
+
+/* Depth of this thread inside: a signal handler may come in again, and may fork. */
+static _Thread_local int inside __attribute__((tls_model("initial-exec")));
+
+int
+session_pid(void)
+{
+    int pid = atomic_load_explicit(&own_pid, memory_order_relaxed);
+    if (pid == 0) {
+        pid = getpid();
+        atomic_store(&own_pid, pid);
+    }
+    return pid;
+}
+
+void
+session_fork_enter(void)
+{
+    if (inside++ == 0) {
+        pthread_rwlock_rdlock(&fork_lock);
+    }
+}
+
+void
+session_fork_leave(void)
+{
+    if (--inside == 0) {
+        pthread_rwlock_unlock(&fork_lock);
+    }
+}
+
+/* The child will hold it, too; a handshake under way is anybody's from now on. */
+static void
+share(struct handle *handle, void *context)
+{
+    (void)context;
+    struct session *session = handle->session;
+    if (atomic_load(&handle->fds) == 0) {
+        return;
+    }
+    atomic_fetch_add(&session->holders, 1);
+    if (atomic_load(&session->driver) == session_pid() && handle->handshake != NULL &&
+        !handle->handed_over) {
+        atomic_store(&session->driver, 0);
+    }
+}
+
+void
+session_fork_prepare(void)
+{
+    if (inside == 0) {
+        pthread_rwlock_wrlock(&fork_lock);
+    }
+    service_fork_prepare();
+    pool_lock();
+    table_lock();
+    pool_each(share, NULL);
+}
+
+void
+session_fork_parent(void)
+{
+    pool_seal();
+    table_unlock();
+    pool_unlock();
+    service_fork_parent();
+    if (inside == 0) {
+        pthread_rwlock_unlock(&fork_lock);
+    }
+}
+
+static void
+inherit(struct handle *handle, void *context)
+{
+    (void)context;
+    uint32_t fds = atomic_load(&handle->fds);
+    if (handle->service_fd >= 0) {
+        /* The parent's service has its own; ours would keep the connection open. */
+        table_disown(handle->service_fd);
+        system_calls.close(handle->service_fd);
+        handle->service_fd = -1;
+        handle->service_events = 0;
+    }
+    /* The threads that had references stayed behind. */
+    atomic_store(&handle->refs, fds);
+    handle->watched = handle->watch_again = handle->lingering = false;
+    handle->service_after_ms = 0;
+    record_conn_done(&handle->conn);
+    if (fds != 0) {
+        /* Another thread may have been at work on the expanded keys: make them anew. */
+        (void)record_conn_init(&handle->conn, &handle->session->record, handle->conn.rx_buffer,
+                               handle->conn.tx_buffer);
+    }
+}
+
+void
+session_fork_child(void)
+{
+    atomic_store(&own_pid, 0);
+    table_unlock();
+    pool_each(inherit, NULL);
+    pool_seal();
+    pool_unlock();
+    service_fork_child();
+    if (inside == 0) {
+        fork_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    }
+}

@@ -1,0 +1,59 @@
+/*
+ * One TLS handshake on wolfSSL, without I/O: records go in whole, bytes come out.
+ */
+#ifndef SHIM_SESSION_HANDSHAKE_H
+#define SHIM_SESSION_HANDSHAKE_H
+
+#include "shim/session/session.h"
+
+/* The longest record that may arrive before keys are handed over. */
+#define HANDSHAKE_RECORD_MAX (RECORD_CIPHERTEXT_MAX + RECORD_HEADER_LEN)
+
+struct handshake;
+
+/*
+ * Begins a handshake.
+ *
+ *   session  in/out  gets the peer's identity as soon as its certificate is seen; must
+ *                    outlive the handshake
+ *   rule     in      identity, verify, peer_name, allow, deny
+ *
+ * Returns  the handshake, freed by handshake_free(); NULL with errno ENOMEM.
+ * Safe     allocates; one thread at a time.
+ */
+struct handshake *handshake_new(struct session *session, const struct policy_rule *rule);
+void handshake_free(struct handshake *handshake);
+
+/*
+ * Goes on as far as the input given so far allows.
+ *
+ * Returns  0 done (output may still wait to be sent); -EAGAIN more input is needed;
+ *          -EPROTO, -EACCES, -ECONNRESET failed, handshake_why() says why and the
+ *          output may hold an alert.
+ */
+int handshake_step(struct handshake *handshake);
+const struct failure *handshake_why(const struct handshake *handshake);
+
+/*
+ * Where input goes: room for `*len` bytes, the rest of the header or of the record that
+ * is being assembled. After writing n of them call handshake_got(n).
+ */
+uint8_t *handshake_room(struct handshake *handshake, size_t *len);
+
+/*
+ * Returns  1 a whole record is there: call handshake_step(); 0 more is needed;
+ *          -EPROTO what came is no TLS record (handshake_why() says so).
+ */
+int handshake_got(struct handshake *handshake, size_t len);
+
+/* What is to be sent; handshake_sent() takes it out. */
+const uint8_t *handshake_output(const struct handshake *handshake, size_t *len);
+void handshake_sent(struct handshake *handshake, size_t len);
+
+/*
+ * Hands the keys over to session->record and fills in version, cipher and group.
+ * Returns 0, or -EPROTO.
+ */
+int handshake_hand_over(struct handshake *handshake);
+
+#endif

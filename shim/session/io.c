@@ -1,0 +1,197 @@
+/* Reading, writing and shutting down in every state of a session, never blocking. */
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "shim/session/service.h"
+#include "shim/session/system.h"
+
+/* A child of fork has no service thread until it touches a session that needs one. */
+static int
+drive(struct handle *handle, int fd)
+{
+    short events;
+    int result = session_drive(handle, fd, &events);
+    if (result == -EAGAIN && !handle->watched) {
+        service_watch(handle);
+    }
+    return result;
+}
+
+/* Tells the log how an open session ended, once. */
+static void
+note_end(struct handle *handle, int error)
+{
+    struct session *session = handle->session;
+    struct failure failure;
+    uint8_t alert = atomic_load(&session->record.alert_received);
+    if (atomic_load(&session->closed_logged)) {
+        return;
+    }
+    if (alert != 255) {
+        failure_set(&failure, REASON_PEER_ALERT, "the peer sent the fatal alert %u", alert);
+    } else if (atomic_load(&session->record.alert_sent) != 255) {
+        failure_set(&failure, REASON_PROTOCOL, "a record was refused with alert %u",
+                    atomic_load(&session->record.alert_sent));
+    } else if (error == ECONNRESET) {
+        failure_set(&failure, REASON_TRUNCATED, NULL);
+    } else {
+        failure_set(&failure, REASON_PEER_RESET, "%s", strerrordesc_np(error));
+    }
+    /* In TLS 1.3 the server judges the client after the client is done: its refusal
+     * comes as the first thing that we read. */
+    if (alert != 255 && !session->is_server && atomic_load(&session->record.rx.bytes) == 0 &&
+        !atomic_exchange(&session->closed_logged, true)) {
+        session_log(handle, AUDIT_HANDSHAKE_FAILED, &failure);
+        return;
+    }
+    session_log_closed(handle, &failure);
+}
+
+ssize_t
+session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
+{
+    struct session *session = handle->session;
+    if (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {
+        int result = drive(handle, fd);
+        if (result < 0) {
+            return result;
+        }
+    }
+    ssize_t result = record_read(&handle->conn, fd, iov, count, flags);
+    if (result < 0 && result != -EAGAIN) {
+        note_end(handle, (int)-result);
+    }
+    return result;
+}
+
+/* What is written before the handshake is done. Returns -ESTALE when it just was. */
+static ssize_t
+write_early(struct handle *handle, const struct iovec *iov, int count)
+{
+    struct session *session = handle->session;
+    ssize_t done = 0;
+    if (session_lock(session) < 0) {
+        return -EAGAIN;
+    }
+    int state = atomic_load(&session->state);
+    if (state == SESSION_OPEN || state == SESSION_FAILED) {
+        session_unlock(session);
+        return -ESTALE;
+    }
+    size_t asked = 0;
+    for (int i = 0; i < count; i++) {
+        size_t room = SESSION_EARLY_LEN - session->early_len;
+        size_t len = iov[i].iov_len < room ? iov[i].iov_len : room;
+        memcpy(handle->early + session->early_len, iov[i].iov_base, len);
+        session->early_len += (uint32_t)len;
+        done += (ssize_t)len;
+        asked += iov[i].iov_len;
+    }
+    if ((size_t)done < asked) {
+        atomic_store(&session->early_was_full, true);
+    }
+    session_unlock(session);
+    return done == 0 && asked > 0 ? -EAGAIN : done;
+}
+
+ssize_t
+session_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
+{
+    struct session *session = handle->session;
+    while (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {
+        int result = drive(handle, fd);
+        if (result < 0 && result != -EAGAIN) {
+            return result;
+        }
+        if (atomic_load(&session->shut_wanted) != 0) {
+            return -EPIPE;
+        }
+        if (result == -EAGAIN) {
+            if (atomic_load(&session->state) == SESSION_CONNECTING) {
+                return -EAGAIN;
+            }
+            ssize_t early = write_early(handle, iov, count);
+            if (early != -ESTALE) {
+                return early;
+            }
+        }
+    }
+    ssize_t result = record_write(&handle->conn, fd, iov, count, flags);
+    if (result > 0 && record_pending(&handle->conn)) {
+        service_watch(handle);
+    }
+    return result;
+}
+
+int
+session_readable(struct handle *handle, int fd)
+{
+    if (atomic_load(&handle->session->state) != SESSION_OPEN) {
+        int result = drive(handle, fd);
+        if (result < 0) {
+            return result != -EAGAIN;
+        }
+    }
+    return record_readable(&handle->conn, fd);
+}
+
+int
+session_writable(struct handle *handle)
+{
+    struct session *session = handle->session;
+    int state = atomic_load(&session->state);
+    return (state != SESSION_HANDSHAKING && state != SESSION_CONNECTING) ||
+           session->early_len < SESSION_EARLY_LEN;
+}
+
+size_t
+session_available(struct handle *handle, int fd)
+{
+    if (atomic_load(&handle->session->state) != SESSION_OPEN && drive(handle, fd) < 0) {
+        return 0;
+    }
+    return record_available(&handle->conn, fd);
+}
+
+int
+session_finish_shutdown(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    int how = atomic_load(&session->shut_wanted) - 1;
+    if (how < 0) {
+        return 0;
+    }
+    int result = record_close_notify(&handle->conn, fd);
+    if (result == -EAGAIN) {
+        service_watch(handle);
+        return result;
+    }
+    atomic_store(&session->shut_wanted, 0);
+    return system_calls.shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+int
+session_shutdown(struct handle *handle, int fd, int how)
+{
+    struct session *session = handle->session;
+    int state = atomic_load(&session->state);
+    if (how == SHUT_RD || how == SHUT_RDWR) {
+        record_ignore_input(&handle->conn);
+    }
+    if (state == SESSION_FAILED || state == SESSION_CONNECTING ||
+        (how != SHUT_WR && how != SHUT_RDWR)) {
+        /* SHUT_RD during the handshake would end it: reading simply ends later. */
+        bool handshaking = state == SESSION_HANDSHAKING && how == SHUT_RD;
+        return handshaking || system_calls.shutdown(fd, how) == 0 ? 0 : -errno;
+    }
+    atomic_store(&session->shut_wanted, 1 + how);
+    if (atomic_load(&session->state) == SESSION_OPEN) {
+        int result = session_finish_shutdown(handle, fd);
+        return result == -EAGAIN ? 0 : result;
+    }
+    service_watch(handle);
+    return 0;
+}

@@ -1,0 +1,409 @@
+#include "shim/session/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+#include "shim/session/system.h"
+#include "shim/session/table.h"
+
+enum {
+    GRACE_MS = 5,              /* for the program's own threads to drive a new session */
+    FORK_GRACE_MS = 100,       /* for a child to take up what its parent accepted */
+    TICK_MS = 5,               /* how often deadlines are looked at while there are any */
+    EVENTS = 64,
+    STACK_LEN = 256 * 1024,    /* wolfSSL's handshake wants about 40 KiB */
+};
+
+/* Guards the list and the watch fields of handles; never held during a step. */
+static pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct handle *watched;
+static bool running;
+static bool sleeping;          /* without a time limit: wants a wake-up */
+static int epoll_fd = -1, wake_fd = -1;
+
+/* The epoll instance that last took each fd in, plus one; 0 = none. */
+static _Atomic int epoll_of_fd[TABLE_FD_MAX];
+
+void
+service_note_epoll(int epfd, int fd)
+{
+    if ((unsigned)fd < TABLE_FD_MAX) {
+        atomic_store_explicit(&epoll_of_fd[fd], epfd + 1, memory_order_relaxed);
+    }
+}
+
+static void
+list_add(struct handle *handle)
+{
+    handle->next_watched = watched;
+    handle->previous_watched = NULL;
+    if (watched != NULL) {
+        watched->previous_watched = handle;
+    }
+    watched = handle;
+    handle->watched = true;
+}
+
+static void
+list_remove(struct handle *handle)
+{
+    if (handle->previous_watched != NULL) {
+        handle->previous_watched->next_watched = handle->next_watched;
+    } else {
+        watched = handle->next_watched;
+    }
+    if (handle->next_watched != NULL) {
+        handle->next_watched->previous_watched = handle->previous_watched;
+    }
+    handle->watched = false;
+}
+
+static void
+drop_service_fd(struct handle *handle)
+{
+    if (handle->service_fd < 0) {
+        return;
+    }
+    if (handle->service_events != 0) {
+        (void)system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_DEL, handle->service_fd, NULL);
+        handle->service_events = 0;
+    }
+    table_disown(handle->service_fd);
+    system_calls.close(handle->service_fd);
+    handle->service_fd = -1;
+}
+
+/* Done with it, unless somebody asked anew while the step was under way. */
+static void
+unwatch(struct handle *handle)
+{
+    pthread_mutex_lock(&service_mutex);
+    if (handle->watch_again && !handle->lingering) {
+        handle->watch_again = false;
+        pthread_mutex_unlock(&service_mutex);
+        return;
+    }
+    list_remove(handle);
+    pthread_mutex_unlock(&service_mutex);
+    drop_service_fd(handle);
+    table_release(handle);
+}
+
+/* Has epoll say when the handle's fd is ready for events; 0 = only time can help. */
+static void
+wait_for(struct handle *handle, uint32_t events)
+{
+    if (handle->service_events == events) {
+        return;
+    }
+    struct epoll_event event = {.events = events, .data.ptr = handle};
+    int op = handle->service_events == 0 ? EPOLL_CTL_ADD
+             : events == 0               ? EPOLL_CTL_DEL
+                                         : EPOLL_CTL_MOD;
+    if (system_calls.epoll_ctl(epoll_fd, op, handle->service_fd, &event) == 0) {
+        handle->service_events = events;
+    }
+}
+
+static bool
+has_fd(struct handle *handle)
+{
+    if (handle->service_fd < 0) {
+        handle->service_fd = table_dup(handle);
+    }
+    return handle->service_fd >= 0;
+}
+
+/* What is left to do on an open session. Returns -EAGAIN with events, else 0. */
+static int
+settle(struct handle *handle, uint32_t *events)
+{
+    int fd = handle->service_fd;
+    int result = record_flush(&handle->conn, fd);
+    if (result == 0 && handle->lingering) {
+        result = record_close_notify(&handle->conn, fd);
+    }
+    if (result == -EAGAIN) {
+        *events = EPOLLOUT;
+        return result;
+    }
+    if (atomic_load(&handle->session->shut_wanted) != 0) {
+        (void)session_finish_shutdown(handle, fd);
+    }
+    if (!handle->lingering || result < 0) {
+        return 0;
+    }
+    /* Held open until the peer has ended, too: what it still sends (a ticket, say) would
+     * make the kernel answer a closed socket's FIN with a reset. */
+    (void)system_calls.shutdown(fd, SHUT_WR);
+    if (record_drain(&handle->conn, fd) == 1 || record_readable(&handle->conn, fd) == 1) {
+        return 0;
+    }
+    *events = EPOLLIN;
+    return -EAGAIN;
+}
+
+static void
+step(struct handle *handle, int64_t now)
+{
+    struct session *session = handle->session;
+    int state = atomic_load(&session->state);
+    bool early = state == SESSION_CONNECTING || state == SESSION_HANDSHAKING;
+    if (early && !handle->lingering && now < handle->service_after_ms) {
+        return;
+    }
+    bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&
+                atomic_load(&session->shut_wanted) == 0;
+    if (state == SESSION_FAILED || idle || (handle->lingering && now >= handle->linger_until_ms) ||
+        !has_fd(handle)) {
+        unwatch(handle);
+        return;
+    }
+    uint32_t events = 0;
+    int result = 0;
+    if (early) {
+        short poll_events = POLLIN;
+        result = session_drive(handle, handle->service_fd, &poll_events);
+        events = poll_events == POLLOUT ? EPOLLOUT : EPOLLIN;
+    }
+    if (result == 0) {
+        result = settle(handle, &events);
+    }
+    if (result == -EAGAIN) {
+        /* Readable but not for us (another process drives): let only time tell. */
+        bool other = early && atomic_load(&session->driver) != session_pid();
+        wait_for(handle, other ? 0 : events);
+    } else {
+        unwatch(handle);
+    }
+}
+
+/* One look at everything that time may have brought about. */
+static void
+tick(void)
+{
+    int64_t now = session_now_ms();
+    pthread_mutex_lock(&service_mutex);
+    struct handle *handle = watched;
+    while (handle != NULL) {
+        struct handle *next = handle->next_watched;
+        table_ref(handle);
+        pthread_mutex_unlock(&service_mutex);
+        step(handle, now);
+        pthread_mutex_lock(&service_mutex);
+        /* Only this thread removes, so next is still in the list. */
+        struct handle *stepped = handle;
+        handle = next;
+        pthread_mutex_unlock(&service_mutex);
+        table_release(stepped);
+        pthread_mutex_lock(&service_mutex);
+    }
+    pthread_mutex_unlock(&service_mutex);
+}
+
+static void *
+serve(void *unused)
+{
+    (void)unused;
+    struct epoll_event events[EVENTS];
+    int64_t ticked = session_now_ms();
+    prctl(PR_SET_NAME, "mtls-shim");
+    for (;;) {
+        pthread_mutex_lock(&service_mutex);
+        sleeping = watched == NULL;
+        int timeout = sleeping ? -1 : TICK_MS;
+        pthread_mutex_unlock(&service_mutex);
+        int count = system_calls.epoll_wait(epoll_fd, events, EVENTS, timeout);
+        int64_t now = session_now_ms();
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr == NULL) {
+                uint64_t woken;
+                (void)!system_calls.read(wake_fd, &woken, sizeof(woken));
+            } else {
+                step(events[i].data.ptr, now);
+            }
+        }
+        if (now - ticked >= TICK_MS) {
+            ticked = now;
+            tick();
+        }
+    }
+    return NULL;
+}
+
+static int
+start_thread(void)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_attr_init(&attr) != 0) {
+        return -EAGAIN;
+    }
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK_LEN);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attr, serve, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return -error;
+}
+
+/* Under the lock. Without a thread the program's own calls still drive everything. */
+static void
+start(void)
+{
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (epoll_fd >= 0 && wake_fd >= 0) {
+        epoll_fd = table_raise(epoll_fd);
+        wake_fd = table_raise(wake_fd);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+        if (system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 &&
+            start_thread() == 0) {
+            running = true;
+        }
+    }
+    if (!running) {
+        struct audit_record line = AUDIT_RECORD_INIT;
+        line.event = AUDIT_WARNING;
+        line.detail = "the service thread could not be started; handshakes go on only while "
+                      "the program reads or writes";
+        audit_write(&line);
+        running = true; /* said once */
+    }
+}
+
+static void
+wake(void)
+{
+    if (sleeping) {
+        uint64_t one = 1;
+        sleeping = false;
+        (void)!system_calls.write(wake_fd, &one, sizeof(one));
+    }
+}
+
+static void
+watch_locked(struct handle *handle)
+{
+    if (handle->watched) {
+        handle->watch_again = true;
+        return;
+    }
+    table_ref(handle);
+    if (handle->service_after_ms == 0) {
+        handle->service_after_ms = session_now_ms() + GRACE_MS;
+    }
+    list_add(handle);
+    if (!running) {
+        start();
+    }
+    wake();
+}
+
+void
+service_watch(struct handle *handle)
+{
+    pthread_mutex_lock(&service_mutex);
+    watch_locked(handle);
+    pthread_mutex_unlock(&service_mutex);
+}
+
+/* A dup keeps the open file description alive, and with it the program's epoll entry. */
+static void
+forget_epoll(int fd)
+{
+    int epfd = (unsigned)fd < TABLE_FD_MAX ? atomic_exchange(&epoll_of_fd[fd], 0) - 1 : -1;
+    if (epfd >= 0) {
+        (void)system_calls.epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL);
+    }
+}
+
+void
+service_linger(struct handle *handle, int fd, int64_t linger_ms)
+{
+    int copy = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return; /* no fd to be had: the close ends it as it stands */
+    }
+    copy = table_raise(copy);
+    forget_epoll(fd);
+    pthread_mutex_lock(&service_mutex);
+    if (handle->service_fd < 0) {
+        handle->service_fd = copy;
+        copy = -1;
+    }
+    handle->lingering = true;
+    handle->linger_until_ms = session_now_ms() + linger_ms;
+    watch_locked(handle);
+    pthread_mutex_unlock(&service_mutex);
+    if (copy >= 0) {
+        table_disown(copy);
+        system_calls.close(copy);
+    }
+}
+
+static bool
+anything_lingers(void)
+{
+    bool any = false;
+    pthread_mutex_lock(&service_mutex);
+    for (struct handle *handle = watched; handle != NULL; handle = handle->next_watched) {
+        any = any || handle->lingering;
+    }
+    pthread_mutex_unlock(&service_mutex);
+    return any;
+}
+
+void
+service_finish(int64_t bound_ms)
+{
+    int64_t until = session_now_ms() + bound_ms;
+    while (anything_lingers() && session_now_ms() < until) {
+        (void)system_calls.poll(NULL, 0, 1);
+    }
+}
+
+void
+service_fork_prepare(void)
+{
+    pthread_mutex_lock(&service_mutex);
+    int64_t after = session_now_ms() + FORK_GRACE_MS;
+    for (struct handle *handle = watched; handle != NULL; handle = handle->next_watched) {
+        handle->service_after_ms = after;
+    }
+}
+
+void
+service_fork_parent(void)
+{
+    pthread_mutex_unlock(&service_mutex);
+}
+
+void
+service_fork_child(void)
+{
+    /* The thread and its list stayed with the parent. */
+    watched = NULL;
+    running = false;
+    sleeping = false;
+    if (epoll_fd >= 0) {
+        table_disown(epoll_fd);
+        system_calls.close(epoll_fd);
+        epoll_fd = -1;
+    }
+    if (wake_fd >= 0) {
+        table_disown(wake_fd);
+        system_calls.close(wake_fd);
+        wake_fd = -1;
+    }
+    pthread_mutex_unlock(&service_mutex);
+}

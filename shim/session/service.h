@@ -1,0 +1,36 @@
+/*
+ * The service thread: one per process, started when the first session needs it. It
+ * finishes handshakes nobody drives, flushes what the kernel would not take, lingers
+ * for close and enforces the handshake timeout.
+ */
+#ifndef SHIM_SESSION_SERVICE_H
+#define SHIM_SESSION_SERVICE_H
+
+#include "shim/session/session.h"
+
+/*
+ * Has the service look after a session until it is open, flushed and (when lingering)
+ * ended. The program's own threads have a few milliseconds to do it first.
+ */
+void service_watch(struct handle *handle);
+
+/*
+ * The same for a session whose last fd is being closed: the service gets a dup of it,
+ * and the program's epoll instance forgets the fd.
+ *
+ *   linger_ms  in  how long at most
+ */
+void service_linger(struct handle *handle, int fd, int64_t linger_ms);
+
+/* Works on all that is lingering, in the calling thread, for at most so long. */
+void service_finish(int64_t bound_ms);
+
+/* The program watches fd with epfd: a dup would keep its events coming after close. */
+void service_note_epoll(int epfd, int fd);
+
+/* Around fork. */
+void service_fork_prepare(void);
+void service_fork_parent(void);
+void service_fork_child(void);
+
+#endif

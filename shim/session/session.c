@@ -1,0 +1,269 @@
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/memory.h>
+
+#include "shim/session/context.h"
+#include "shim/session/handshake.h"
+#include "shim/session/pool.h"
+#include "shim/session/service.h"
+#include "shim/session/suite.h"
+#include "shim/session/system.h"
+#include "shim/session/table.h"
+
+struct session_limits session_limits = {10000, 500};
+
+int64_t
+session_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int
+session_lock(struct session *session)
+{
+    int error = pthread_mutex_lock(&session->lock);
+    if (error == EOWNERDEAD) {
+        /* Its owner died in the middle: what it did to the shared part is atomic enough
+         * to go on with; a handshake that it drove is found dead by the pid. */
+        pthread_mutex_consistent(&session->lock);
+        error = 0;
+    }
+    return -error;
+}
+
+void
+session_unlock(struct session *session)
+{
+    pthread_mutex_unlock(&session->lock);
+}
+
+static int
+init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+    int error = pthread_mutexattr_init(&attr);
+    if (error != 0) {
+        return -error;
+    }
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
+    error = pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return -error;
+}
+
+static int
+init_session(struct handle *handle, bool is_server, bool connecting,
+             const struct policy_rule *rule, const char *name)
+{
+    struct session *session = handle->session;
+    int result = init_lock(&session->lock);
+    if (result == 0) {
+        result = record_init(&session->record);
+    }
+    if (result == 0) {
+        result = record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
+                                  handle->conn.tx_buffer);
+    }
+    if (result < 0) {
+        return result;
+    }
+    handle->rule = rule;
+    session->record.truncation_is_eof = rule->truncation_is_eof;
+    session->is_server = is_server;
+    atomic_store(&session->holders, 1);
+    atomic_store(&session->dialling, connecting);
+    atomic_store(&session->driver, session_pid());
+    session_begin_handshake(session);
+    if (connecting) {
+        atomic_store(&session->state, SESSION_CONNECTING);
+    }
+    if (name != NULL) {
+        snprintf(session->dialled_name, sizeof(session->dialled_name), "%s", name);
+    }
+    return 0;
+}
+
+/* What the caller does not know of the addresses, the kernel does. */
+static void
+set_addresses(struct session *session, int fd, const union session_address *local,
+              const union session_address *remote)
+{
+    socklen_t len = sizeof(session->local);
+    if (local != NULL) {
+        session->local = *local;
+    } else if (getsockname(fd, &session->local.any, &len) != 0) {
+        session->local.any.sa_family = AF_UNSPEC;
+    }
+    len = sizeof(session->remote);
+    if (remote != NULL) {
+        session->remote = *remote;
+    } else if (getpeername(fd, &session->remote.any, &len) != 0) {
+        session->remote.any.sa_family = AF_UNSPEC;
+    }
+}
+
+int
+session_open(int fd, bool is_server, bool connecting, const struct policy_rule *rule,
+             const union session_address *local, const union session_address *remote,
+             const char *name)
+{
+    struct handle *handle = pool_take();
+    if (handle == NULL) {
+        return -ENOMEM;
+    }
+    int result = init_session(handle, is_server, connecting, rule, name);
+    if (result < 0) {
+        table_release(handle);
+        return result;
+    }
+    set_addresses(handle->session, fd, local, remote);
+    session_fork_enter();
+    handle->handshake = handshake_new(handle->session, rule);
+    session_fork_leave();
+    result = handle->handshake == NULL ? -ENOMEM : 0;
+    /* A program that is exec'ed knows nothing of the session: it must not get the fd. */
+    if (result == 0 && system_calls.fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        result = -errno;
+    }
+    if (result == 0) {
+        result = table_add(fd, handle);
+    }
+    if (result == 0 && !connecting) {
+        service_watch(handle);
+    }
+    table_release(handle);
+    return result;
+}
+
+void
+session_dialled(struct handle *handle, int fd, bool connected)
+{
+    struct session *session = handle->session;
+    if (session_lock(session) == 0) {
+        if (connected) {
+            set_addresses(session, fd, NULL, NULL);
+            session_begin_handshake(session);
+        }
+        session_unlock(session);
+    }
+    atomic_store(&session->dialling, false);
+    service_watch(handle);
+}
+
+void
+session_begin_handshake(struct session *session)
+{
+    session->started_ms = session_now_ms();
+    session->deadline_ms = session->started_ms + session_limits.handshake_timeout_ms;
+    atomic_store(&session->state, SESSION_HANDSHAKING);
+}
+
+void
+session_free(struct handle *handle)
+{
+    struct session *session = handle->session;
+    session_fork_enter();
+    handshake_free(handle->handshake);
+    handle->handshake = NULL;
+    session_fork_leave();
+    record_conn_done(&handle->conn);
+    if (atomic_load(&session->holders) <= 0) {
+        wc_ForceZero(handle->early, session->early_len);
+        record_done(&session->record);
+        pthread_mutex_destroy(&session->lock);
+    }
+    pool_give(handle);
+}
+
+void
+session_log(const struct handle *handle, enum audit_event event, const struct failure *failure)
+{
+    const struct session *session = handle->session;
+    const struct suite *suite = suite_by_number(session->cipher);
+    struct audit_record line = AUDIT_RECORD_INIT;
+    line.event = event;
+    line.rule = handle->rule->name;
+    line.has_direction = true;
+    line.direction = handle->rule->direction;
+    line.local = &session->local.any;
+    line.remote = &session->remote.any;
+    line.dialled_name = session->dialled_name;
+    line.peer = &session->peer;
+    line.failure = failure;
+    line.own_serial = context_serial(handle->rule->identity);
+    if (suite != NULL) {
+        line.version = session->version == 0x0304 ? "1.3" : "1.2";
+        line.cipher = suite->name;
+        line.group = session->group;
+        line.resumed = session->resumed;
+    }
+    int64_t since = event == AUDIT_CLOSED && session->opened_ms != 0 ? session->opened_ms
+                                                                     : session->started_ms;
+    line.duration_ms = session_now_ms() - since;
+    if (event == AUDIT_CLOSED) {
+        line.bytes_in = (int64_t)atomic_load(&session->record.rx.bytes);
+        line.bytes_out = (int64_t)atomic_load(&session->record.tx.bytes);
+    }
+    audit_write(&line);
+}
+
+void
+session_log_closed(struct handle *handle, const struct failure *failure)
+{
+    if (!atomic_exchange(&handle->session->closed_logged, true)) {
+        session_log(handle, AUDIT_CLOSED, failure);
+    }
+}
+
+/* Takes in what has come, so that close() sends FIN and our alert is read. */
+static void
+discard_input(int fd)
+{
+    for (int i = 0; i < 16; i++) {
+        if (system_calls.recv(fd, NULL, 65536, MSG_TRUNC | MSG_DONTWAIT) <= 0) {
+            return;
+        }
+    }
+}
+
+void
+session_fail(struct handle *handle, int fd, int error, const struct failure *failure)
+{
+    struct session *session = handle->session;
+    atomic_store(&session->error, error);
+    atomic_store(&session->state, SESSION_FAILED);
+    wc_ForceZero(handle->early, session->early_len);
+    session->early_len = 0;
+    if (atomic_load(&session->connect_failed)) {
+        return; /* TCP itself failed: the program hears of it as ever */
+    }
+    discard_input(fd);
+    (void)system_calls.shutdown(fd, SHUT_RDWR);
+    bool denied = failure->reason == REASON_DENIED_BY_DENY ||
+                  failure->reason == REASON_DENIED_BY_ALLOW;
+    session_log(handle, denied ? AUDIT_DENIED : AUDIT_HANDSHAKE_FAILED, failure);
+    atomic_store(&session->closed_logged, true);
+}
+
+int
+session_take_error(struct handle *handle)
+{
+    struct session *session = handle->session;
+    if (atomic_load(&session->state) != SESSION_FAILED ||
+        atomic_exchange(&session->error_taken, true)) {
+        return 0;
+    }
+    return atomic_load(&session->error);
+}

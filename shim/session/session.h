@@ -1,0 +1,192 @@
+/*
+ * A connection's life: new, handshaking, open, closing.
+ *
+ * struct session is flat and lives in memory shared over fork; struct handle is one
+ * process's view of it.  The fd table (table.h) leads from an fd to its handle.
+ *
+ * Lock order: pool/table locks < session->lock < record rx lock < record tx lock.
+ * Nobody waits for the network with any of them held.
+ */
+#ifndef SHIM_SESSION_SESSION_H
+#define SHIM_SESSION_SESSION_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config/policy.h"
+#include "shim/record/record.h"
+#include "shim/session/audit.h"
+#include "shim/session/peer.h"
+#include "shim/session/reason.h"
+
+#define SESSION_NAME_LEN 256
+/* Plaintext written before the handshake is done: what one batch of records seals. */
+#define SESSION_EARLY_LEN RECORD_BATCH_PLAINTEXT_MAX
+
+union session_address {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+enum session_state {
+    SESSION_CONNECTING,  /* TCP itself is not established yet */
+    SESSION_HANDSHAKING,
+    SESSION_OPEN,
+    SESSION_FAILED,      /* error says why; every call gives it */
+};
+
+struct handshake; /* wolfSSL's part; private to the process that drives */
+
+/* Shared over fork; no pointers. */
+struct session {
+    struct record record;
+    pthread_mutex_t lock;          /* guards state changes, early data, driver */
+    _Atomic int state;             /* enum session_state; grows only */
+    _Atomic int error;             /* errno once FAILED */
+    _Atomic bool dialling;         /* the real connect() has not come back yet */
+    _Atomic bool error_taken;      /* SO_ERROR has told it */
+    _Atomic bool connect_failed;   /* FAILED because TCP was: the fd may connect anew */
+    _Atomic bool early_was_full;   /* a writer got EAGAIN: it waits for an edge */
+    _Atomic int shut_wanted;       /* 1 + how of a shutdown(2) that waits, 0 = none */
+    _Atomic bool closed_logged;
+    _Atomic int holders;           /* processes that have the session open */
+    _Atomic int driver;            /* pid whose handshake state is live; 0 = nobody's yet */
+    uint32_t early_len;            /* bytes in the early buffer */
+    int64_t started_ms;            /* CLOCK_MONOTONIC */
+    int64_t deadline_ms;
+    int64_t opened_ms;             /* 0 until open */
+    uint16_t version;
+    uint16_t cipher;               /* IANA number */
+    char group[24];
+    bool is_server;
+    bool resumed;
+    union session_address local, remote;
+    char dialled_name[SESSION_NAME_LEN]; /* empty: an address was dialled */
+    struct peer peer;
+};
+
+/* Process-private, its memory is never unmapped, so a stale pointer may be looked at. */
+struct handle {
+    _Atomic uint32_t refs;         /* fds + users under way + service; 0 = free */
+    _Atomic uint32_t fds;          /* entries of the fd table */
+    _Atomic int fd_hint;           /* some fd of it, -1 = none */
+    struct session *session;
+    uint8_t *early;                /* SESSION_EARLY_LEN bytes, shared memory */
+    struct record_conn conn;
+    struct handshake *handshake;   /* under session->lock; NULL when not ours */
+    bool handed_over;              /* keys are in the record, early data may remain */
+    const struct policy_rule *rule;
+    /* the service thread's, under its lock */
+    struct handle *next_watched, *previous_watched;
+    bool watched;
+    bool watch_again;              /* asked for while a step was under way */
+    bool lingering;                /* the program has closed its last fd */
+    int service_fd;                /* a dup of the service's own, -1 = none */
+    int64_t service_after_ms;      /* leave it to the program's threads until then */
+    int64_t linger_until_ms;
+    uint32_t service_events;       /* what epoll watches service_fd for; 0 = not added */
+};
+
+/*
+ * Makes a session for a TCP socket that the policy governs.
+ *
+ *   fd          in  the socket, not in the table yet; close-on-exec gets set
+ *   connecting  in  the caller is about to connect() and calls session_dialled() then
+ *   rule    in  mode mtls
+ *   remote  in  NULL: asked from the kernel
+ *   name    in  the name dialled, NULL = none
+ *
+ * Returns  0, the fd is in the table; -errno and nothing has changed.
+ */
+int session_open(int fd, bool is_server, bool connecting, const struct policy_rule *rule,
+                 const union session_address *local, const union session_address *remote,
+                 const char *name);
+
+/*
+ * The real connect() has come back for a session that was opened as connecting.
+ *
+ *   connected  in  TCP is established; false: it is under way
+ */
+void session_dialled(struct handle *handle, int fd, bool connected);
+
+/*
+ * Goes on with the handshake as far as possible without blocking.
+ *
+ *   events  out  what to poll the fd for when -EAGAIN: POLLIN or POLLOUT
+ *
+ * Returns  0 open; -EAGAIN under way; other -errno: failed (sticky).
+ */
+int session_drive(struct handle *handle, int fd, short *events);
+
+/* Non-blocking I/O in every state; results as record_read() and record_write(). */
+ssize_t session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
+ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
+int session_readable(struct handle *handle, int fd);  /* 1: a read would not block */
+int session_writable(struct handle *handle);          /* 0: early buffer full */
+size_t session_available(struct handle *handle, int fd);
+
+/* shutdown(2) on a governed socket; never blocks. Returns 0 or -errno. */
+int session_shutdown(struct handle *handle, int fd, int how);
+
+/* Does a shutdown that waited, once nothing is buffered. Returns 0, -EAGAIN, -errno. */
+int session_finish_shutdown(struct handle *handle, int fd);
+
+/* The pending error for SO_ERROR, taken; 0 = none of ours. */
+int session_take_error(struct handle *handle);
+
+/*
+ * The program closes its last fd (still valid) of this session in this process.  Ends
+ * the session if no other process holds it; what cannot be sent at once goes to the
+ * service thread with a dup of fd.
+ */
+void session_last_close(struct handle *handle, int fd);
+
+/* Ends every session at exit of the process, within a bound. */
+void session_close_all(void);
+
+/* An exec would drop all sessions (undo = false), and did not (undo = true). */
+void session_before_exec(bool undo);
+
+/* Drops a handle's last reference: called by table_release() only. */
+void session_free(struct handle *handle);
+
+/* Ends the session for good: state, log, socket. The session's lock is held. */
+void session_fail(struct handle *handle, int fd, int error, const struct failure *failure);
+
+/* TCP is established: from now on the handshake's time runs. */
+void session_begin_handshake(struct session *session);
+
+/* Takes and gives back session->lock. Returns 0, or -EDEADLK from a signal handler. */
+int session_lock(struct session *session);
+void session_unlock(struct session *session);
+
+/* One line of the audit log about a session. */
+void session_log(const struct handle *handle, enum audit_event event,
+                 const struct failure *failure);
+void session_log_closed(struct handle *handle, const struct failure *failure);
+
+int64_t session_now_ms(void);
+int session_pid(void); /* getpid() without the system call */
+
+/* How long things may take; from the policy. */
+struct session_limits {
+    int64_t handshake_timeout_ms;
+    int64_t connect_wait_ms;
+};
+extern struct session_limits session_limits;
+
+/* To be registered with pthread_atfork(). */
+void session_fork_prepare(void);
+void session_fork_parent(void);
+void session_fork_child(void);
+
+/* Held for reading wherever private handshake state changes; fork takes it for writing. */
+void session_fork_enter(void);
+void session_fork_leave(void);
+
+#endif

@@ -1,0 +1,233 @@
+#include "shim/session/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "shim/session/system.h"
+
+struct handle *_Atomic table_fds[TABLE_FD_MAX];
+_Atomic int table_count;
+
+/* One past the highest fd ever entered, so that walks stay short. */
+static _Atomic int table_end;
+static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Stands for fds of our own: its refs stay 0, so nobody can acquire it. */
+static struct handle owned;
+
+void
+table_lock(void)
+{
+    pthread_mutex_lock(&table_mutex);
+}
+
+void
+table_unlock(void)
+{
+    pthread_mutex_unlock(&table_mutex);
+}
+
+struct handle *
+table_acquire_slow(int fd)
+{
+    struct handle *handle = atomic_load(&table_fds[fd]);
+    while (handle != NULL) {
+        uint32_t refs = atomic_load(&handle->refs);
+        if (refs != 0 && atomic_compare_exchange_weak(&handle->refs, &refs, refs + 1)) {
+            /* The place may have changed hands between the look and the count. */
+            if (atomic_load(&table_fds[fd]) == handle) {
+                return handle;
+            }
+            table_release(handle);
+        }
+        struct handle *now = atomic_load(&table_fds[fd]);
+        if (refs == 0 && now == handle) {
+            return NULL;
+        }
+        handle = now;
+    }
+    return NULL;
+}
+
+bool
+table_governs(int fd)
+{
+    struct handle *handle =
+        (unsigned)fd < TABLE_FD_MAX
+            ? atomic_load_explicit(&table_fds[fd], memory_order_acquire)
+            : NULL;
+    return handle != NULL && handle != &owned;
+}
+
+void
+table_ref(struct handle *handle)
+{
+    atomic_fetch_add(&handle->refs, 1);
+}
+
+void
+table_release(struct handle *handle)
+{
+    if (atomic_fetch_sub(&handle->refs, 1) == 1) {
+        session_free(handle);
+    }
+}
+
+static void
+enter(int fd, struct handle *handle)
+{
+    atomic_store(&table_fds[fd], handle);
+    /* Ours sit so high that a walk up to them would take its time. */
+    if (handle != &owned && fd >= atomic_load(&table_end)) {
+        atomic_store(&table_end, fd + 1);
+    }
+}
+
+int
+table_add(int fd, struct handle *handle)
+{
+    if ((unsigned)fd >= TABLE_FD_MAX) {
+        return -EMFILE;
+    }
+    table_lock();
+    atomic_fetch_add(&handle->refs, 1);
+    atomic_fetch_add(&handle->fds, 1);
+    atomic_store(&handle->fd_hint, fd);
+    enter(fd, handle);
+    atomic_fetch_add(&table_count, 1);
+    table_unlock();
+    return 0;
+}
+
+/* Another fd that leads to handle, -1 = none; under the lock. */
+static int
+find_fd(const struct handle *handle)
+{
+    int end = atomic_load(&table_end);
+    for (int fd = 0; fd < end; fd++) {
+        if (atomic_load(&table_fds[fd]) == handle) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+struct handle *
+table_remove(int fd)
+{
+    if ((unsigned)fd >= TABLE_FD_MAX || atomic_load(&table_fds[fd]) == NULL) {
+        return NULL;
+    }
+    bool last = false;
+    table_lock();
+    struct handle *handle = atomic_load(&table_fds[fd]);
+    if (handle == &owned) {
+        handle = NULL;
+    }
+    if (handle != NULL) {
+        atomic_store(&table_fds[fd], NULL);
+        atomic_fetch_sub(&table_count, 1);
+        last = atomic_fetch_sub(&handle->fds, 1) == 1;
+        if (!last && atomic_load(&handle->fd_hint) == fd) {
+            atomic_store(&handle->fd_hint, find_fd(handle));
+        }
+    }
+    table_unlock();
+    if (handle != NULL && !last) {
+        table_release(handle);
+        handle = NULL;
+    }
+    return handle;
+}
+
+/* The highest number that fcntl(F_DUPFD) may be asked for, some way below the limit. */
+static int
+high_floor(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > TABLE_FD_MAX) {
+        limit.rlim_cur = TABLE_FD_MAX;
+    }
+    return limit.rlim_cur > 128 ? (int)limit.rlim_cur - 64 : (int)limit.rlim_cur / 2;
+}
+
+static int
+dup_high(int fd)
+{
+    int high = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, high_floor());
+    if (high < 0) {
+        /* The top is full: anywhere above the numbers that programs expect. */
+        high = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, high_floor() / 2);
+    }
+    return high;
+}
+
+int
+table_dup(struct handle *handle)
+{
+    int copy = -1;
+    table_lock();
+    int fd = atomic_load(&handle->fd_hint);
+    if (fd >= 0 && atomic_load(&table_fds[fd]) == handle) {
+        copy = dup_high(fd);
+    }
+    table_unlock();
+    if (copy >= 0) {
+        table_own(copy);
+    }
+    return copy;
+}
+
+void
+table_own(int fd)
+{
+    if ((unsigned)fd < TABLE_FD_MAX) {
+        table_lock();
+        enter(fd, &owned);
+        table_unlock();
+    }
+}
+
+void
+table_disown(int fd)
+{
+    if ((unsigned)fd < TABLE_FD_MAX) {
+        table_lock();
+        if (atomic_load(&table_fds[fd]) == &owned) {
+            atomic_store(&table_fds[fd], NULL);
+        }
+        table_unlock();
+    }
+}
+
+bool
+table_owned(int fd)
+{
+    return (unsigned)fd < TABLE_FD_MAX && atomic_load(&table_fds[fd]) == &owned;
+}
+
+int
+table_raise(int fd)
+{
+    int high = dup_high(fd);
+    if (high < 0) {
+        table_own(fd);
+        return fd;
+    }
+    system_calls.close(fd);
+    table_own(high);
+    return high;
+}
+
+void
+table_each(void (*visit)(int fd, struct handle *handle, void *context), void *context)
+{
+    int end = atomic_load(&table_end);
+    for (int fd = 0; fd < end; fd++) {
+        struct handle *handle = atomic_load(&table_fds[fd]);
+        if (handle != NULL && handle != &owned) {
+            visit(fd, handle, context);
+        }
+    }
+}

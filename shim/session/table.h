@@ -1,0 +1,68 @@
+/*
+ * From an fd to its handle: one array look-up, no lock, async-signal-safe.
+ */
+#ifndef SHIM_SESSION_TABLE_H
+#define SHIM_SESSION_TABLE_H
+
+#include "shim/session/session.h"
+
+#define TABLE_FD_MAX (1 << 20) /* Linux's default fs.nr_open; untouched pages cost nothing */
+
+extern struct handle *_Atomic table_fds[TABLE_FD_MAX];
+
+/* Takes a reference; NULL when fd is not governed. Give it back with table_release(). */
+struct handle *table_acquire_slow(int fd);
+
+static inline struct handle *
+table_acquire(int fd)
+{
+    if ((unsigned)fd >= TABLE_FD_MAX ||
+        atomic_load_explicit(&table_fds[fd], memory_order_acquire) == NULL) {
+        return NULL;
+    }
+    return table_acquire_slow(fd);
+}
+
+/* Whether fd is governed, without taking a reference. */
+bool table_governs(int fd);
+
+void table_release(struct handle *handle);
+
+/* Takes a further reference on one that the caller already holds. */
+void table_ref(struct handle *handle);
+
+/*
+ * Enters fd for handle (which gains a reference and an fd). The caller holds a
+ * reference. Returns 0, -EMFILE when fd is beyond the table.
+ */
+int table_add(int fd, struct handle *handle);
+
+/*
+ * Takes fd out before it is closed or reused.
+ *
+ * Returns  NULL: it was not governed, or other fds of this process remain; else the
+ *          handle with a reference for the caller, who must call session_last_close().
+ */
+struct handle *table_remove(int fd);
+
+/* Makes a dup of some fd of the handle that cannot be closed meanwhile; -1 = none left. */
+int table_dup(struct handle *handle);
+
+/* Marks an fd as ours: the program's close() and dup2() leave it alone. */
+void table_own(int fd);
+void table_disown(int fd);
+bool table_owned(int fd);
+
+/* Moves an fd of ours as high as it goes, close-on-exec. Returns the new fd. */
+int table_raise(int fd);
+
+/* Calls visit for every governed fd, under the table's lock. */
+void table_each(void (*visit)(int fd, struct handle *handle, void *context), void *context);
+
+void table_lock(void);
+void table_unlock(void);
+
+/* How many fds are governed now: lets poll and select skip everything when 0. */
+extern _Atomic int table_count;
+
+#endif
