@@ -86,13 +86,15 @@ $(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# Fortified headers would define the very functions that we do.
+$(call objs,$(INTERPOSE_SRC)): private CPPFLAGS += -U_FORTIFY_SOURCE
+
 # ---- products ---------------------------------------------------------------------
 
-$(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC)) shim/interpose/exports.map
+$(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC))
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL \
-	    -Wl,--version-script=shim/interpose/exports.map -Wl,-z,nodelete \
+	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
 	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(RUN): $(call objs,$(RUN_SRC)) $(call objs,$(CONFIG_SRC))

@@ -1,0 +1,123 @@
+/* connect(2): where an outbound session begins. */
+#include "shim/interpose/epoll.h"
+#include "shim/interpose/govern.h"
+#include "shim/interpose/governed.h"
+#include "shim/interpose/names.h"
+#include "shim/interpose/wait.h"
+
+#include <netinet/tcp.h>
+
+/* The session is in the table before the kernel knows of the connection, so that there
+ * is no moment at which another thread could write in clear. */
+static int
+begin_session(int fd, const struct policy_rule *rule, const union session_address *remote,
+              const char *name)
+{
+    int off = 0;
+    /* connect() would do nothing, and the first write would be part of the SYN. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
+    int result = session_open(fd, false, true, rule, NULL, remote, name);
+    if (result == 0) {
+        epoll_governed(fd);
+    }
+    return result;
+}
+
+static void
+drop_session(int fd)
+{
+    struct handle *handle = table_remove(fd);
+    if (handle != NULL) {
+        session_last_close(handle, fd);
+    }
+}
+
+/* The real connect for a session that waits for it. Returns 0 or -errno. */
+static int
+dial(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+    int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
+    if (result == 0 || result == -EINPROGRESS || result == -EINTR) {
+        session_dialled(handle, fd, result == 0);
+    }
+    if (result == 0 && session_limits.connect_wait_ms > 0 && !wait_is_nonblocking(fd)) {
+        result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
+    }
+    return result;
+}
+
+static bool
+goes_on(int result)
+{
+    return result == 0 || result == -EINPROGRESS || result == -EINTR ||
+           result == -EALREADY || result == -EISCONN;
+}
+
+static int
+connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+    union session_address remote;
+    char name[SESSION_NAME_LEN];
+    if (!govern_address(address.__sockaddr__, len, &remote)) {
+        return real.connect(fd, address, len) == 0 ? 0 : -errno;
+    }
+    const char *dialled = names_find(&remote, name) ? name : NULL;
+    const struct policy_rule *rule =
+        govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, dialled);
+    if (govern_leaves_plaintext(rule)) {
+        return real.connect(fd, address, len) == 0 ? 0 : -errno;
+    }
+    if (rule->mode != POLICY_MODE_MTLS) {
+        return -EACCES;
+    }
+    int result = begin_session(fd, rule, &remote, dialled);
+    GOVERNED_SCOPE *handle = result == 0 ? table_acquire(fd) : NULL;
+    if (handle == NULL) {
+        return result < 0 ? result : -EBADF;
+    }
+    result = dial(handle, fd, address, len);
+    if (!goes_on(result) && atomic_load(&handle->session->state) == SESSION_CONNECTING) {
+        drop_session(fd); /* as if it had never been: the fd may try another address */
+    }
+    return result;
+}
+
+/* connect() once more: to learn the outcome, or with AF_UNSPEC to dissolve it. */
+static int
+connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+    struct session *session = handle->session;
+    if (atomic_load(&session->connect_failed)) {
+        drop_session(fd);
+        return connect_anew(fd, address, len);
+    }
+    if (atomic_load(&session->state) == SESSION_FAILED) {
+        int error = session_take_error(handle);
+        if (error != 0) {
+            return -error;
+        }
+    }
+    bool connecting = atomic_load(&session->state) == SESSION_CONNECTING;
+    int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
+    bool dissolved =
+        result == 0 && len >= sizeof(sa_family_t) && address.__sockaddr__->sa_family == AF_UNSPEC;
+    if (dissolved || (connecting && !goes_on(result))) {
+        drop_session(fd);
+    } else if (connecting && result == 0 && !wait_is_nonblocking(fd)) {
+        result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
+    }
+    return result;
+}
+
+INTERPOSE int
+connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+    real_need();
+    int errno_before = errno;
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    int result = handle != NULL ? connect_again(handle, fd, address, len)
+                                : connect_anew(fd, address, len);
+    return (int)real_way_out(result, errno_before);
+}
+
+INTERPOSE_ALIAS(__connect, connect);

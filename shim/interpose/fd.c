@@ -1,0 +1,251 @@
+#include "shim/interpose/fd.h"
+
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "shim/interpose/epoll.h"
+#include "shim/interpose/governed.h"
+#include "shim/interpose/stdio.h"
+
+int
+fd_share(int fd, int copy)
+{
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle == NULL) {
+        return 0;
+    }
+    /* exec'ed programs know nothing of the session: they must not get the socket. */
+    (void)real.fcntl(copy, F_SETFD, FD_CLOEXEC);
+    int result = table_add(copy, handle);
+    if (result == 0) {
+        stdio_governed(copy);
+    }
+    return result;
+}
+
+void
+fd_leave(int fd)
+{
+    epoll_closed(fd);
+    stdio_left(fd);
+    struct handle *handle = table_remove(fd);
+    if (handle != NULL) {
+        session_last_close(handle, fd);
+    }
+}
+
+/* What a duplicate has to go through; closes it when it cannot be governed. */
+static int
+share_or_close(int fd, int copy)
+{
+    if (copy < 0) {
+        return -errno;
+    }
+    int result = fd_share(fd, copy);
+    if (result < 0) {
+        real.close(copy);
+    }
+    return result < 0 ? result : copy;
+}
+
+INTERPOSE int
+close(int fd)
+{
+    real_need();
+    if (table_owned(fd)) {
+        errno = EBADF; /* ours: to the program it does not exist */
+        return -1;
+    }
+    int errno_before = errno;
+    fd_leave(fd);
+    errno = errno_before;
+    return real.close(fd);
+}
+
+INTERPOSE_ALIAS(__close, close);
+
+/* Closes the numbers from first to last, leaving ours alone. */
+static int
+close_between(unsigned first, unsigned last, int flags)
+{
+    while (first <= last) {
+        unsigned end = first;
+        while (end <= last && !table_owned((int)end) && end < TABLE_FD_MAX) {
+            end++;
+        }
+        if (end >= TABLE_FD_MAX) {
+            return real.close_range(first, last, flags);
+        }
+        if (end > first && real.close_range(first, end - 1, flags) != 0) {
+            return -1;
+        }
+        first = end + 1;
+    }
+    return 0;
+}
+
+static void
+leave_between(int fd, struct handle *handle, void *context)
+{
+    const unsigned *range = context;
+    (void)handle;
+    if ((unsigned)fd >= range[0] && (unsigned)fd <= range[1]) {
+        fd_leave(fd);
+    }
+}
+
+INTERPOSE int
+close_range(unsigned first, unsigned last, int flags)
+{
+    real_need();
+    if (real.close_range == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (first > last || (flags & (int)CLOSE_RANGE_CLOEXEC) != 0) {
+        return real.close_range(first, last, flags);
+    }
+    unsigned range[2] = {first, last};
+    table_each(leave_between, range);
+    return close_between(first, last, flags);
+}
+
+INTERPOSE void
+closefrom(int first)
+{
+    unsigned from = first < 0 ? 0 : (unsigned)first;
+    if (close_range(from, ~0U, 0) == 0) {
+        return;
+    }
+    struct rlimit limit;
+    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < TABLE_FD_MAX
+                  ? (int)limit.rlim_cur
+                  : TABLE_FD_MAX;
+    for (int fd = (int)from; fd < end; fd++) {
+        close(fd);
+    }
+}
+
+INTERPOSE int
+dup(int fd)
+{
+    real_need();
+    int errno_before = errno;
+    int copy = table_owned(fd) ? (errno = EBADF, -1) : real.dup(fd);
+    return (int)real_way_out(share_or_close(fd, copy), errno_before);
+}
+
+/* The copy is governed before it exists, so that there is no moment in which it is not. */
+static int
+dup_onto(int fd, int copy, int flags)
+{
+    if (table_owned(fd) || real.fcntl(fd, F_GETFD) < 0) {
+        return -EBADF;
+    }
+    if (table_owned(copy)) {
+        return -EBUSY; /* dup2(2); our numbers are the highest there are */
+    }
+    if (copy >= 0) {
+        fd_leave(copy);
+    }
+    int result = fd_share(fd, copy);
+    if (result < 0) {
+        return result;
+    }
+    bool governed = table_governs(copy);
+    if (real.dup3(fd, copy, governed ? O_CLOEXEC : flags) < 0) {
+        result = -errno;
+        if (governed) {
+            fd_leave(copy);
+        }
+        return result;
+    }
+    return copy;
+}
+
+INTERPOSE int
+dup2(int fd, int copy)
+{
+    real_need();
+    if (fd == copy) {
+        return real.dup2(fd, copy);
+    }
+    int errno_before = errno;
+    return (int)real_way_out(dup_onto(fd, copy, 0), errno_before);
+}
+
+INTERPOSE_ALIAS(__dup2, dup2);
+
+INTERPOSE int
+dup3(int fd, int copy, int flags)
+{
+    real_need();
+    if (fd == copy || (flags & ~O_CLOEXEC) != 0) {
+        return real.dup3(fd, copy, flags);
+    }
+    int errno_before = errno;
+    return (int)real_way_out(dup_onto(fd, copy, flags), errno_before);
+}
+
+static int
+control(int (*call)(int fd, int command, ...), int fd, int command, void *argument)
+{
+    if (table_owned(fd)) {
+        errno = EBADF;
+        return -1;
+    }
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+        int errno_before = errno;
+        int copy = call(fd, command, argument);
+        return (int)real_way_out(share_or_close(fd, copy), errno_before);
+    }
+    if (command == F_SETFD && table_governs(fd)) {
+        argument = (void *)((uintptr_t)argument | FD_CLOEXEC); /* as in fd_share() */
+    }
+    return call(fd, command, argument);
+}
+
+INTERPOSE int
+fcntl(int fd, int command, ...)
+{
+    va_list args;
+    va_start(args, command);
+    void *argument = va_arg(args, void *); /* as libc itself takes it, whatever it is */
+    va_end(args);
+    real_need();
+    return control(real.fcntl, fd, command, argument);
+}
+
+INTERPOSE_ALIAS(__fcntl, fcntl);
+
+INTERPOSE int
+fcntl64(int fd, int command, ...)
+{
+    va_list args;
+    va_start(args, command);
+    void *argument = va_arg(args, void *);
+    va_end(args);
+    real_need();
+    return control(real.fcntl64 != NULL ? real.fcntl64 : real.fcntl, fd, command, argument);
+}
+
+INTERPOSE int
+ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    va_start(args, request);
+    void *argument = va_arg(args, void *);
+    va_end(args);
+    real_need();
+    GOVERNED_SCOPE *handle = request == FIONREAD ? table_acquire(fd) : NULL;
+    if (handle == NULL) {
+        return real.ioctl(fd, request, argument);
+    }
+    int errno_before = errno;
+    size_t available = session_available(handle, fd);
+    *(int *)argument = available < INT_MAX ? (int)available : INT_MAX;
+    errno = errno_before;
+    return 0;
+}

@@ -1,0 +1,160 @@
+#include "shim/interpose/govern.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shim/interpose/load.h"
+#include "shim/interpose/real.h"
+#include "shim/session/audit.h"
+#include "shim/session/table.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+bool
+govern_address(const struct sockaddr *address, socklen_t len, union session_address *copy)
+{
+    if (address == NULL || len < sizeof(sa_family_t)) {
+        return false;
+    }
+    size_t need = address->sa_family == AF_INET    ? sizeof(copy->in)
+                  : address->sa_family == AF_INET6 ? sizeof(copy->in6)
+                                                   : 0;
+    if (need == 0 || len < need) {
+        return false;
+    }
+    memset(copy, 0, sizeof(*copy));
+    memcpy(copy, address, need);
+    return true;
+}
+
+static bool
+is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
+    int errno_before = errno;
+    bool known = real.getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0;
+    errno = errno_before;
+    return known && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+static void
+log_decision(const struct policy_rule *rule, enum audit_event event,
+             const struct policy_query *query, const struct failure *failure,
+             const char *detail)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
+    line.event = event;
+    line.rule = rule->name;
+    line.has_direction = true;
+    line.direction = query->direction;
+    line.local = query->local;
+    line.remote = query->remote;
+    line.dialled_name = query->dialled_name;
+    line.failure = failure;
+    line.detail = detail;
+    audit_write(&line);
+}
+
+static const struct policy_rule *
+find_rule(const struct load_process *process, struct policy_query *query)
+{
+    query->service = process->service;
+    query->program = process->program;
+    query->user = load_user();
+    return policy_match(process->policy, query);
+}
+
+static void
+log_rule(const struct policy_rule *rule, const struct policy_query *query)
+{
+    struct failure failure;
+    switch (rule->mode) {
+    case POLICY_MODE_MTLS:
+        break; /* the session tells */
+    case POLICY_MODE_PLAINTEXT:
+        log_decision(rule, AUDIT_PLAINTEXT, query, NULL, NULL);
+        break;
+    case POLICY_MODE_OBSERVE:
+        log_decision(rule, AUDIT_OBSERVED, query, NULL,
+                     "left in plaintext; the rule is to become mtls");
+        break;
+    case POLICY_MODE_PERMISSIVE:
+    case POLICY_MODE_DENY:
+        failure_set(&failure, REASON_DENIED_BY_RULE, NULL);
+        log_decision(rule, AUDIT_DENIED, query, &failure, NULL);
+        break;
+    }
+}
+
+bool
+govern_leaves_plaintext(const struct policy_rule *rule)
+{
+    return rule == NULL || rule->mode == POLICY_MODE_PLAINTEXT ||
+           rule->mode == POLICY_MODE_OBSERVE;
+}
+
+const struct policy_rule *
+govern_connection(int fd, enum policy_direction direction,
+                  const union session_address *local, const union session_address *remote,
+                  const char *name)
+{
+    const struct load_process *process = load_process();
+    if (process->policy == NULL || !is_tcp(fd)) {
+        return NULL;
+    }
+    struct policy_query query = {
+        .direction = direction,
+        .local = local != NULL ? &local->any : NULL,
+        .remote = &remote->any,
+        .dialled_name = name,
+    };
+    const struct policy_rule *rule = find_rule(process, &query);
+    log_rule(rule, &query);
+    return rule;
+}
+
+bool
+govern_allows_fastopen(int fd)
+{
+    const struct load_process *process = load_process();
+    if (process->policy == NULL || !is_tcp(fd) ||
+        policy_direction_is_plaintext(process->policy, POLICY_OUTBOUND)) {
+        return true;
+    }
+    govern_warn("MSG_FASTOPEN was refused: data would leave before TLS protects it");
+    return false;
+}
+
+bool
+govern_allows_passing(const struct msghdr *msg)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(msg); part != NULL;
+         part = CMSG_NXTHDR((struct msghdr *)msg, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
+            if (table_governs(fd)) {
+                govern_warn("SCM_RIGHTS with a governed connection was refused: the "
+                            "receiver does not know of its session");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void
+govern_warn(const char *words)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
+    line.event = AUDIT_WARNING;
+    line.detail = words;
+    audit_write(&line);
+}

@@ -1,0 +1,46 @@
+/*
+ * What the policy says of a socket.
+ */
+#ifndef SHIM_INTERPOSE_GOVERN_H
+#define SHIM_INTERPOSE_GOVERN_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "config/policy.h"
+#include "shim/session/session.h"
+
+/*
+ * Finds the rule for a TCP connection, and tells the audit log when that is deny,
+ * plaintext or observe.
+ *
+ *   fd      in  the socket
+ *   local   in  NULL = unknown
+ *   name    in  the name dialled, NULL = none
+ *
+ * Returns  the rule: MTLS wants a session, and what govern_leaves_plaintext() does not
+ *          leave alone is refused; NULL: no TCP socket, or the shim is off.
+ */
+const struct policy_rule *govern_connection(int fd, enum policy_direction direction,
+                                            const union session_address *local,
+                                            const union session_address *remote,
+                                            const char *name);
+
+/* Whether the connection stays as it is. */
+bool govern_leaves_plaintext(const struct policy_rule *rule);
+
+/* Copies a socket address of IPv4 or IPv6. Returns false for any other. */
+bool govern_address(const struct sockaddr *address, socklen_t len,
+                    union session_address *copy);
+
+/* Whether data may go out with a SYN: not where TLS might have to come first. */
+bool govern_allows_fastopen(int fd);
+
+/* Whether a message may go: not with a governed fd in it, whose other end would be in
+ * the hands of a process that does not know of its session. */
+bool govern_allows_passing(const struct msghdr *msg);
+
+/* One line in the audit log about what was refused. */
+void govern_warn(const char *words);
+
+#endif

@@ -1,0 +1,206 @@
+#include "shim/interpose/load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/interpose/adopt.h"
+#include "shim/interpose/epoll.h"
+#include "shim/interpose/names.h"
+#include "shim/interpose/real.h"
+#include "shim/session/audit.h"
+#include "shim/session/context.h"
+#include "shim/session/session.h"
+
+static struct load_process process;
+static const struct load_process no_process;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local bool loading __attribute__((tls_model("initial-exec")));
+
+/* One write each, past stdio: the program's streams are its own. */
+static void
+say(const char *text)
+{
+    char line[1024];
+    int len = snprintf(line, sizeof(line), "mtls-shim: %s\n", text);
+    if (len >= (int)sizeof(line)) {
+        len = sizeof(line) - 1;
+        line[len - 1] = '\n';
+    }
+    (void)!real.write(STDERR_FILENO, line, (size_t)len);
+}
+
+static void
+say_problem(void *context, const char *path, int line, const char *text)
+{
+    char words[900];
+    (void)context;
+    if (line > 0) {
+        snprintf(words, sizeof(words), "%s:%d: %s", path, line, text);
+    } else {
+        snprintf(words, sizeof(words), "%s: %s", path, text);
+    }
+    say(words);
+}
+
+__attribute__((noreturn)) static void
+stop(void)
+{
+    real._exit(POLICY_EXIT_CONFIG);
+    __builtin_unreachable();
+}
+
+/* Only these two words: a misspelt one must not switch protection off. */
+static bool
+switched_on(void)
+{
+    const char *mode = getenv("MTLS_SHIM");
+    if (mode == NULL || mode[0] == '\0' || strcmp(mode, "on") == 0) {
+        return true;
+    }
+    if (strcmp(mode, "off") == 0) {
+        return false;
+    }
+    say("MTLS_SHIM must be \"on\" or \"off\"");
+    stop();
+}
+
+static void
+read_program(void)
+{
+    ssize_t len = readlink("/proc/self/exe", process.program, sizeof(process.program) - 1);
+    process.program[len > 0 ? len : 0] = '\0';
+}
+
+static void
+open_log(const struct policy *policy)
+{
+    static struct audit_io io;
+    io = (struct audit_io){
+        .open = open,
+        .write = real.write,
+        .socket = socket,
+        .connect = (int (*)(int, const struct sockaddr *, socklen_t))(void *)real.connect,
+        .close = real.close,
+        .fcntl = real.fcntl,
+    };
+    int result = audit_open(policy, process.program, process.service, &io);
+    if (result < 0) {
+        const char *from_environment = getenv("MTLS_SHIM_LOG");
+        char words[512];
+        snprintf(words, sizeof(words), "%s: the audit log %s cannot be opened: %s",
+                 policy->path,
+                 from_environment != NULL     ? from_environment
+                 : policy->log_path != NULL ? policy->log_path
+                                              : "(syslog)",
+                 strerror(-result));
+        say(words);
+        stop();
+    }
+}
+
+static void
+log_loaded(const struct policy *policy)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
+    char words[300];
+    snprintf(words, sizeof(words), "%s: %zu identities, %zu rules", policy->path,
+             policy->identity_count, policy->rule_count);
+    line.event = AUDIT_POLICY_LOADED;
+    line.detail = words;
+    audit_write(&line);
+}
+
+static void
+load_policy(void)
+{
+    const char *path = getenv("MTLS_SHIM_POLICY");
+    struct policy_report report = {.problem = say_problem};
+    struct policy *policy =
+        policy_load(path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH, &report);
+    if (policy == NULL || context_init(policy, &report) < 0) {
+        stop();
+    }
+    process.service = getenv("MTLS_SHIM_SERVICE");
+    if (process.service != NULL) {
+        process.service = strdup(process.service); /* the program may change its own */
+    }
+    read_program();
+    open_log(policy);
+    session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
+    session_limits.connect_wait_ms = policy->connect_wait_ms;
+    pthread_atfork(session_fork_prepare, session_fork_parent, session_fork_child);
+    pthread_atfork(NULL, NULL, names_fork_child);
+    pthread_atfork(NULL, NULL, epoll_fork_child);
+    process.policy = policy;
+    log_loaded(policy);
+}
+
+static void
+load(void)
+{
+    int errno_before = errno;
+    loading = true;
+    real_need();
+    if (switched_on()) {
+        load_policy();
+    }
+    loading = false;
+    errno = errno_before;
+}
+
+const struct load_process *
+load_process(void)
+{
+    if (loading) {
+        return &no_process;
+    }
+    pthread_once(&once, load);
+    return &process;
+}
+
+/* Other libraries' constructors may have come before; main has not. */
+__attribute__((constructor)) static void
+load_at_start(void)
+{
+    if (load_process()->policy != NULL) {
+        adopt_inherited();
+    }
+}
+
+__attribute__((destructor)) static void
+end_at_exit(void)
+{
+    if (process.policy != NULL) {
+        session_close_all();
+    }
+}
+
+const char *
+load_user(void)
+{
+    static _Thread_local struct {
+        bool known;
+        uid_t uid;
+        char name[64];
+    } last __attribute__((tls_model("initial-exec")));
+    uid_t uid = geteuid();
+    if (!last.known || last.uid != uid) {
+        char buf[1024];
+        struct passwd entry;
+        struct passwd *found = NULL;
+        bool was_loading = loading;
+        loading = true; /* a name service may open connections of its own */
+        int error = getpwuid_r(uid, &entry, buf, sizeof(buf), &found);
+        loading = was_loading;
+        snprintf(last.name, sizeof(last.name), "%s",
+                 error == 0 && found != NULL ? found->pw_name : "");
+        last.uid = uid;
+        last.known = true;
+    }
+    return last.name[0] != '\0' ? last.name : NULL;
+}

@@ -1,0 +1,30 @@
+/*
+ * The policy of this process: loaded before main, or when another library's constructor
+ * makes the first connection.
+ */
+#ifndef SHIM_INTERPOSE_LOAD_H
+#define SHIM_INTERPOSE_LOAD_H
+
+#include "config/policy.h"
+
+/* What rules ask about the process, and the policy; policy is NULL when MTLS_SHIM=off. */
+struct load_process {
+    const struct policy *policy;
+    const char *service; /* MTLS_SHIM_SERVICE; NULL = unset */
+    char program[4096];  /* the target of /proc/self/exe */
+};
+
+/*
+ * Loads the policy on the first call.  A policy that cannot be loaded ends the process
+ * with POLICY_EXIT_CONFIG and a message on stderr: nothing has been sent by then.
+ *
+ * Returns  the process; while this same thread is loading: one without a policy, since
+ *          what the shim itself opens never falls under the policy.
+ * Safe     threads; the first call allocates.
+ */
+const struct load_process *load_process(void);
+
+/* The name of the effective user, as of now; the thread's own copy. NULL = unknown. */
+const char *load_user(void);
+
+#endif

@@ -1,0 +1,85 @@
+#include "shim/interpose/names.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAMES_COUNT = 256 };
+
+struct entry {
+    uint8_t address[16]; /* IPv6, or IPv4 mapped into it */
+    pid_t thread;        /* 0 = the entry is empty */
+    char name[SESSION_NAME_LEN];
+};
+
+static pthread_mutex_t names_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct entry entries[NAMES_COUNT];
+static unsigned next;
+
+static bool
+flatten(const struct sockaddr *address, uint8_t flat[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (address->sa_family == AF_INET6) {
+        memcpy(flat, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+        return true;
+    }
+    if (address->sa_family != AF_INET) {
+        return false;
+    }
+    memcpy(flat, mapped, sizeof(mapped));
+    memcpy(flat + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    return true;
+}
+
+void
+names_note(const char *name, const struct sockaddr *address)
+{
+    uint8_t flat[16];
+    if (!flatten(address, flat) || (name != NULL && strlen(name) >= SESSION_NAME_LEN)) {
+        return;
+    }
+    pthread_mutex_lock(&names_mutex);
+    struct entry *entry = &entries[next++ % NAMES_COUNT];
+    memcpy(entry->address, flat, sizeof(flat));
+    entry->thread = gettid();
+    snprintf(entry->name, sizeof(entry->name), "%s", name != NULL ? name : "");
+    pthread_mutex_unlock(&names_mutex);
+}
+
+bool
+names_find(const union session_address *address, char name[SESSION_NAME_LEN])
+{
+    uint8_t flat[16];
+    const struct entry *found = NULL;
+    pid_t thread = gettid();
+    if (!flatten(&address->any, flat)) {
+        return false;
+    }
+    pthread_mutex_lock(&names_mutex);
+    for (unsigned back = 1; back <= NAMES_COUNT; back++) {
+        const struct entry *entry = &entries[(next - back) % NAMES_COUNT];
+        if (entry->thread == 0 || memcmp(entry->address, flat, sizeof(flat)) != 0) {
+            continue;
+        }
+        if (entry->thread == thread) {
+            found = entry;
+            break;
+        }
+        if (found == NULL) {
+            found = entry;
+        }
+    }
+    if (found != NULL) {
+        memcpy(name, found->name, SESSION_NAME_LEN);
+    }
+    pthread_mutex_unlock(&names_mutex);
+    return found != NULL && name[0] != '\0';
+}
+
+void
+names_fork_child(void)
+{
+    names_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}

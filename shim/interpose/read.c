@@ -1,0 +1,133 @@
+/* The reading calls of libc on a governed fd. */
+#include "shim/interpose/governed.h"
+#include "shim/interpose/io.h"
+
+#include <limits.h>
+
+ssize_t
+governed_read(struct handle *handle, int fd, void *buf, size_t len)
+{
+    struct iovec iov = {buf, len};
+    return io_read(handle, fd, &iov, 1, 0);
+}
+
+/* What the fortified functions do with a buffer that is too small. */
+extern void __chk_fail(void) __attribute__((noreturn));
+
+ssize_t
+governed___read_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size)
+{
+    if (len > size) {
+        __chk_fail();
+    }
+    return governed_read(handle, fd, buf, len);
+}
+
+ssize_t
+governed_readv(struct handle *handle, int fd, const struct iovec *iov, int count)
+{
+    return io_read(handle, fd, iov, count, 0);
+}
+
+ssize_t
+governed_preadv2(struct handle *handle, int fd, const struct iovec *iov, int count,
+                 off_t offset, int flags)
+{
+    if (offset != -1) {
+        return -ESPIPE;
+    }
+    return io_read(handle, fd, iov, count, (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+}
+
+ssize_t
+governed_preadv64v2(struct handle *handle, int fd, const struct iovec *iov, int count,
+                    off64_t offset, int flags)
+{
+    return governed_preadv2(handle, fd, iov, count, offset, flags);
+}
+
+ssize_t
+governed_recv(struct handle *handle, int fd, void *buf, size_t len, int flags)
+{
+    if ((flags & MSG_ERRQUEUE) != 0) {
+        return real.recv(fd, buf, len, flags) < 0 ? -errno : 0;
+    }
+    struct iovec iov = {buf, len};
+    return io_read(handle, fd, &iov, 1, flags);
+}
+
+ssize_t
+governed___recv_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size,
+                    int flags)
+{
+    if (len > size) {
+        __chk_fail();
+    }
+    return governed_recv(handle, fd, buf, len, flags);
+}
+
+ssize_t
+governed_recvfrom(struct handle *handle, int fd, void *buf, size_t len, int flags,
+                  __SOCKADDR_ARG address, socklen_t *address_len)
+{
+    ssize_t result = governed_recv(handle, fd, buf, len, flags);
+    /* A stream socket names nobody. */
+    if (result >= 0 && address.__sockaddr__ != NULL && address_len != NULL) {
+        *address_len = 0;
+    }
+    return result;
+}
+
+ssize_t
+governed___recvfrom_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size,
+                        int flags, __SOCKADDR_ARG address, socklen_t *address_len)
+{
+    if (len > size) {
+        __chk_fail();
+    }
+    return governed_recvfrom(handle, fd, buf, len, flags, address, address_len);
+}
+
+ssize_t
+governed_recvmsg(struct handle *handle, int fd, struct msghdr *msg, int flags)
+{
+    if ((flags & MSG_ERRQUEUE) != 0) {
+        return real.recvmsg(fd, msg, flags) < 0 ? -errno : 0;
+    }
+    if (msg->msg_iovlen > IOV_MAX) {
+        return -EMSGSIZE;
+    }
+    ssize_t result = io_read(handle, fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
+    if (result >= 0) {
+        msg->msg_namelen = 0;
+        msg->msg_controllen = 0;
+        msg->msg_flags = 0;
+    }
+    return result;
+}
+
+int
+governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned count,
+                  int flags, struct timespec *timeout)
+{
+    int64_t until_ms =
+        timeout == NULL
+            ? INT64_MAX
+            : session_now_ms() + timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000;
+    unsigned done = 0;
+    while (done < count) {
+        ssize_t result = governed_recvmsg(handle, fd, &msgs[done].msg_hdr,
+                                          flags & ~MSG_WAITFORONE);
+        if (result < 0) {
+            return done > 0 ? (int)done : (int)result;
+        }
+        msgs[done++].msg_len = (unsigned)result;
+        if ((flags & MSG_WAITFORONE) != 0) {
+            flags |= MSG_DONTWAIT;
+        }
+        if (result == 0 || session_now_ms() >= until_ms) {
+            break;
+        }
+    }
+    return (int)done;
+}

@@ -1,0 +1,50 @@
+#include "shim/interpose/real.h"
+
+#include <dlfcn.h>
+
+#include "shim/record/record.h"
+#include "shim/session/system.h"
+
+struct real real;
+
+/* A function pointer may not be cast from void *; it may be written as one (dlsym(3)). */
+#define FIND(name) (*(void **)&found.name = dlsym(RTLD_NEXT, #name));
+#define CALL(family, ret, name, params, args) FIND(name)
+#define CALL_FD(family, ret, name, params, args) FIND(name)
+#define CALL_VARIADIC(family, ret, name, params) FIND(name)
+#define CALL_ALIAS(family, target, name)
+
+/* The layers below us must not come back through the wrappers. */
+static void
+lend_to_lower_layers(void)
+{
+    record_io.recv = real.recv;
+    record_io.sendmsg = real.sendmsg;
+    record_io.shutdown = real.shutdown;
+    system_calls.recv = real.recv;
+    system_calls.send = real.send;
+    system_calls.read = real.read;
+    system_calls.write = real.write;
+    system_calls.shutdown = real.shutdown;
+    system_calls.close = real.close;
+    system_calls.poll = real.poll;
+    system_calls.fcntl = real.fcntl;
+    system_calls.getsockopt = real.getsockopt;
+    system_calls.epoll_ctl = real.epoll_ctl;
+    system_calls.epoll_wait = real.epoll_wait;
+}
+
+/* Two threads may do this at once: both find the same. */
+__attribute__((constructor(101))) void
+real_find(void)
+{
+    struct real found = {.ready = false};
+
+    if (real.ready) {
+        return;
+    }
+#include "shim/interpose/calls.def"
+    real = found;
+    lend_to_lower_layers();
+    __atomic_store_n(&real.ready, true, __ATOMIC_RELEASE);
+}

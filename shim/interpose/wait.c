@@ -1,0 +1,150 @@
+#include "shim/interpose/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/time.h>
+
+#include "shim/interpose/real.h"
+
+enum {
+    OTHER_PROCESS_MS = 2, /* between looks at a handshake that another process drives */
+    STEP_MS = 50,         /* between looks at one that the service thread may drive */
+};
+
+bool
+wait_is_nonblocking(int fd)
+{
+    int flags = real.fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
+bool
+wait_for_other_process(const struct handle *handle)
+{
+    const struct session *session = handle->session;
+    int state = atomic_load(&session->state);
+    int driver = atomic_load(&session->driver);
+    return (state == SESSION_CONNECTING || state == SESSION_HANDSHAKING) && driver != 0 &&
+           driver != session_pid();
+}
+
+bool
+wait_restarts(void)
+{
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            action.sa_handler != SIG_IGN && (action.sa_flags & SA_RESTART) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+wait_events(int fd, short events, int64_t timeout_ms)
+{
+    struct pollfd wanted = {.fd = fd, .events = events};
+    int ready = real.poll(&wanted, 1, (int)timeout_ms);
+    return ready < 0 ? -errno : ready;
+}
+
+/* The handshake wants to send, or another process is at it: recv() would not tell. */
+static int
+wait_handshake_step(struct handle *handle, int fd, short events)
+{
+    if (wait_for_other_process(handle)) {
+        return wait_events(-1, 0, OTHER_PROCESS_MS);
+    }
+    return wait_events(fd, events, STEP_MS);
+}
+
+int
+wait_readable(struct handle *handle, int fd, int flags)
+{
+    if (atomic_load(&handle->session->state) != SESSION_OPEN) {
+        short events = POLLIN;
+        if (session_drive(handle, fd, &events) != -EAGAIN) {
+            return 0;
+        }
+        if (events != POLLIN || wait_for_other_process(handle)) {
+            if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(fd)) {
+                return -EAGAIN;
+            }
+            int result = wait_handshake_step(handle, fd, events);
+            return result == -EINTR && wait_restarts() ? 0 : result < 0 ? result : 0;
+        }
+    }
+    /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
+     * O_NONBLOCK, SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's. */
+    char byte;
+    return real.recv(fd, &byte, 1, MSG_PEEK | (flags & MSG_DONTWAIT)) < 0 ? -errno : 0;
+}
+
+/* SO_SNDTIMEO as the moment when a call that begins now has to end. */
+static void
+begin(int fd, struct wait_send *progress)
+{
+    struct timeval limit = {0, 0};
+    socklen_t len = sizeof(limit);
+    progress->begun = true;
+    progress->until_ms = -1;
+    if (real.getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) == 0 &&
+        (limit.tv_sec != 0 || limit.tv_usec != 0)) {
+        progress->until_ms =
+            session_now_ms() + (int64_t)limit.tv_sec * 1000 + (limit.tv_usec + 999) / 1000;
+    }
+}
+
+int
+wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress)
+{
+    if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(fd)) {
+        return -EAGAIN;
+    }
+    if (!progress->begun) {
+        begin(fd, progress);
+    }
+    int64_t left_ms = -1;
+    if (progress->until_ms >= 0) {
+        left_ms = progress->until_ms - session_now_ms();
+        if (left_ms <= 0) {
+            return -EAGAIN;
+        }
+    }
+    short events = POLLOUT;
+    if (atomic_load(&handle->session->state) != SESSION_OPEN) {
+        if (session_drive(handle, fd, &events) != -EAGAIN) {
+            return 0;
+        }
+        left_ms = left_ms >= 0 && left_ms < STEP_MS ? left_ms : STEP_MS;
+    }
+    int result = wait_for_other_process(handle) ? wait_events(-1, 0, OTHER_PROCESS_MS)
+                                                : wait_events(fd, events, left_ms);
+    if (result == -EINTR && progress->until_ms < 0 && wait_restarts()) {
+        return 0;
+    }
+    return result < 0 ? result : 0;
+}
+
+int
+wait_handshake(struct handle *handle, int fd, int64_t wait_ms)
+{
+    int64_t until_ms = session_now_ms() + wait_ms;
+    for (;;) {
+        short events = POLLIN;
+        int result = session_drive(handle, fd, &events);
+        int64_t left_ms = until_ms - session_now_ms();
+        if (result != -EAGAIN) {
+            return result;
+        }
+        if (left_ms <= 0) {
+            return 0;
+        }
+        if (wait_events(fd, events, left_ms < STEP_MS ? left_ms : STEP_MS) < 0) {
+            return 0; /* a signal: TCP is connected, the rest goes on by itself */
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * How a blocking program waits on a governed socket: as the kernel would have it wait.
+ */
+#ifndef SHIM_INTERPOSE_WAIT_H
+#define SHIM_INTERPOSE_WAIT_H
+
+#include "shim/session/session.h"
+
+/*
+ * Waits until another session_read() is worth it; at once -EAGAIN on a non-blocking fd.
+ *
+ *   flags  in  MSG_DONTWAIT counts
+ *
+ * Returns  0 try again; -EAGAIN would block, or SO_RCVTIMEO is over; -EINTR.
+ * Safe     a cancellation point; no lock is held.
+ */
+int wait_readable(struct handle *handle, int fd, int flags);
+
+/* The time left of SO_SNDTIMEO; -1 = not looked up yet. */
+struct wait_send {
+    bool begun;
+    int64_t until_ms; /* CLOCK_MONOTONIC; -1 = no limit */
+};
+
+/* The same for session_write(); *progress is zeroed before a call's first wait. */
+int wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress);
+
+/* Waits for at most so long for the handshake; returns 0 open or still under way; -errno. */
+int wait_handshake(struct handle *handle, int fd, int64_t wait_ms);
+
+/* Whether fd is O_NONBLOCK; one system call. */
+bool wait_is_nonblocking(int fd);
+
+/* Whether another process is at work on this session's handshake: only time can help. */
+bool wait_for_other_process(const struct handle *handle);
+
+/*
+ * Whether a call that a signal handler has interrupted is to go on: true when every
+ * handler of the program was installed with SA_RESTART.
+ */
+bool wait_restarts(void);
+
+#endif

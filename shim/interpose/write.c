@@ -1,0 +1,116 @@
+/* The writing calls of libc on a governed fd. */
+#include "shim/interpose/governed.h"
+#include "shim/interpose/govern.h"
+#include "shim/interpose/io.h"
+
+#include <limits.h>
+
+ssize_t
+governed_write(struct handle *handle, int fd, const void *buf, size_t len)
+{
+    struct iovec iov = {(void *)buf, len};
+    return io_write(handle, fd, &iov, 1, 0);
+}
+
+ssize_t
+governed_writev(struct handle *handle, int fd, const struct iovec *iov, int count)
+{
+    return io_write(handle, fd, iov, count, 0);
+}
+
+ssize_t
+governed_pwritev2(struct handle *handle, int fd, const struct iovec *iov, int count,
+                  off_t offset, int flags)
+{
+    if (offset != -1) {
+        return -ESPIPE;
+    }
+    return io_write(handle, fd, iov, count, (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+}
+
+ssize_t
+governed_pwritev64v2(struct handle *handle, int fd, const struct iovec *iov, int count,
+                     off64_t offset, int flags)
+{
+    return governed_pwritev2(handle, fd, iov, count, offset, flags);
+}
+
+ssize_t
+governed_send(struct handle *handle, int fd, const void *buf, size_t len, int flags)
+{
+    struct iovec iov = {(void *)buf, len};
+    return io_write(handle, fd, &iov, 1, flags);
+}
+
+static ssize_t
+governed_sendmsg(struct handle *handle, int fd, const struct msghdr *msg, int flags)
+{
+    if (msg->msg_iovlen > IOV_MAX) {
+        return -EMSGSIZE;
+    }
+    return io_write(handle, fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
+}
+
+INTERPOSE ssize_t
+sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
+       socklen_t address_len)
+{
+    real_need();
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle != NULL) {
+        int errno_before = errno;
+        return real_way_out(governed_send(handle, fd, buf, len, flags), errno_before);
+    }
+    if ((flags & MSG_FASTOPEN) != 0 && !govern_allows_fastopen(fd)) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return real.sendto(fd, buf, len, flags, address, address_len);
+}
+
+/* What a message to an fd that is not governed might smuggle out. Returns 0 or -errno. */
+static int
+check_message(int fd, const struct msghdr *msg, int flags)
+{
+    if ((flags & MSG_FASTOPEN) != 0 && !govern_allows_fastopen(fd)) {
+        return -EOPNOTSUPP;
+    }
+    return msg->msg_controllen == 0 || govern_allows_passing(msg) ? 0 : -EACCES;
+}
+
+INTERPOSE ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    real_need();
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    int errno_before = errno;
+    if (handle != NULL) {
+        return real_way_out(governed_sendmsg(handle, fd, msg, flags), errno_before);
+    }
+    int result = check_message(fd, msg, flags);
+    return result < 0 ? real_way_out(result, errno_before) : real.sendmsg(fd, msg, flags);
+}
+
+INTERPOSE int
+sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
+{
+    real_need();
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    int errno_before = errno;
+    unsigned done = 0;
+    ssize_t result = 0;
+    if (handle == NULL) {
+        for (unsigned i = 0; i < count && result == 0; i++) {
+            result = check_message(fd, &msgs[i].msg_hdr, flags);
+        }
+        return result < 0 ? (int)real_way_out(result, errno_before)
+                          : real.sendmmsg(fd, msgs, count, flags);
+    }
+    while (done < count && result >= 0) {
+        result = governed_sendmsg(handle, fd, &msgs[done].msg_hdr, flags);
+        if (result >= 0) {
+            msgs[done++].msg_len = (unsigned)result;
+        }
+    }
+    return (int)real_way_out(done > 0 ? (ssize_t)done : result, errno_before);
+}
