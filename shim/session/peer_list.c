@@ -25,7 +25,7 @@ peer_list_glob(const char *pattern, struct peer_span text, char separator,
                bool ignore_case)
 {
     const char *p = pattern;
-    const char *star = NULL; /* the last '*' of this segment */
+    const char *star = NULL; /* the last '*'; it grows up to the next separator */
     size_t star_end = 0;     /* what it has taken so far ends here */
     size_t i = 0;
     while (i < text.len || *p != '\0') {
@@ -42,7 +42,6 @@ peer_list_glob(const char *pattern, struct peer_span text, char separator,
         } else if (i < text.len && *p != '\0' &&
                    (*p == '?' ? c != separator
                               : fold(*p, ignore_case) == fold(c, ignore_case))) {
-            star = *p == separator ? NULL : star;
             p++;
             i++;
         } else if (star != NULL && star_end < text.len &&

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "shim/session/peer.h"
+#include "shim/session/peer_der.h"
 #include "tests/lib/der.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -244,6 +245,8 @@ malformed(void **state)
     certificate.san_count = 1; /* the extension twice */
     der_make(&der, &certificate);
     bear(der.bytes, der.len, false);
+    struct peer_parts parts; /* not only because wolfSSL refuses it */
+    assert_false(peer_der_certificate((struct peer_span){der.bytes, der.len}, &parts));
     struct peer peer;
     peer_describe(NULL, 0, &peer);
     assert_string_equal(peer.sha256, "");
