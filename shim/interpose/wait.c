@@ -80,7 +80,12 @@ wait_readable(struct handle *handle, int fd, int flags)
     /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
      * O_NONBLOCK, SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's. */
     char byte;
-    return real.recv(fd, &byte, 1, MSG_PEEK | (flags & MSG_DONTWAIT)) < 0 ? -errno : 0;
+    if (real.recv(fd, &byte, 1, MSG_PEEK | (flags & MSG_DONTWAIT)) >= 0) {
+        return 0;
+    }
+    int error = errno;
+    session_broken(handle, fd, error);
+    return -error;
 }
 
 /* SO_SNDTIMEO as the moment when a call that begins now has to end. */

@@ -10,28 +10,17 @@
 
 enum {
     FLUSH_MS = 30000, /* for a peer that reads slowly */
-    ABSORB_MS = 1000, /* for what the peer's TLS still sends, though its program does not */
+    /* For what comes after our end though the peer's program sends nothing: close_notify,
+     * and a TLS 1.3 server's tickets.  A closed socket would answer with a reset, and that
+     * may cost the peer's program data which it has not read yet. */
+    ABSORB_MS = 1000,
     EXIT_ABSORB_MS = 200,
 };
-
-/*
- * Whether something may come after our end that a plain connection would not carry: a
- * client's close_notify, or the tickets that a TLS 1.3 server sends once the client is
- * done.  A closed socket would answer with a reset, and that may cost the peer's program
- * data which it has not read yet.
- */
-static bool
-has_to_absorb(const struct session *session)
-{
-    return session->is_server || (session->version == 0x0304 &&
-                                  atomic_load(&session->record.rx.bytes) == 0);
-}
 
 /* Ends an open session. Returns how long it has to linger for, 0 = not at all. */
 static int64_t
 end_open(struct handle *handle, int fd)
 {
-    struct session *session = handle->session;
     int result = session_finish_shutdown(handle, fd);
     if (result != -EAGAIN) {
         result = record_close_notify(&handle->conn, fd);
@@ -41,8 +30,7 @@ end_open(struct handle *handle, int fd)
     if (result == -EAGAIN) {
         return FLUSH_MS;
     }
-    if (result == 0 && !peer_ended && has_to_absorb(session) &&
-        record_readable(&handle->conn, fd) == 0) {
+    if (result == 0 && !peer_ended && record_readable(&handle->conn, fd) == 0) {
         return ABSORB_MS;
     }
     return 0;

@@ -23,6 +23,7 @@ enum alert {
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_UNSUPPORTED_CERTIFICATE = 43,
     ALERT_ACCESS_DENIED = 49,
+    ALERT_PROTOCOL_VERSION = 70,
 };
 
 struct handshake {
@@ -317,8 +318,10 @@ explain(struct handshake *handshake, int error)
     WOLFSSL_ALERT_HISTORY alerts;
     if (wolfSSL_get_alert_history(handshake->ssl, &alerts) == WOLFSSL_SUCCESS &&
         alerts.last_rx.level == ALERT_FATAL) {
-        failure_set(&handshake->failure, REASON_PEER_ALERT, "the peer refused: %s",
-                    alert_name(alerts.last_rx.code));
+        failure_set(&handshake->failure,
+                    alerts.last_rx.code == ALERT_PROTOCOL_VERSION ? REASON_VERSION_MISMATCH
+                                                                  : REASON_PEER_ALERT,
+                    "the peer refused: %s", alert_name(alerts.last_rx.code));
         return -ECONNRESET;
     }
     char words[WOLFSSL_MAX_ERROR_SZ];

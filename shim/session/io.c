@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "shim/record/fail.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 
@@ -48,6 +49,24 @@ note_end(struct handle *handle, int error)
         return;
     }
     session_log_closed(handle, &failure);
+}
+
+void
+session_broken(struct handle *handle, int fd, int error)
+{
+    struct session *session = handle->session;
+    struct failure failure;
+    if (record_fail_is_transient(-error) || session_lock(session) < 0) {
+        return;
+    }
+    int state = atomic_load(&session->state);
+    if (state == SESSION_OPEN) {
+        (void)record_fail_dir(&session->record.rx, -error);
+    } else if (state == SESSION_HANDSHAKING) {
+        failure_set(&failure, REASON_PEER_RESET, "%s", strerrordesc_np(error));
+        session_fail(handle, fd, error, &failure);
+    }
+    session_unlock(session);
 }
 
 ssize_t

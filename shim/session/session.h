@@ -126,6 +126,10 @@ int session_drive(struct handle *handle, int fd, short *events);
 /* Non-blocking I/O in every state; results as record_read() and record_write(). */
 ssize_t session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
 ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
+
+/* The caller's own system call has met, and so taken, an error of the socket. */
+void session_broken(struct handle *handle, int fd, int error);
+
 int session_readable(struct handle *handle, int fd);  /* 1: a read would not block */
 int session_writable(struct handle *handle);          /* 0: early buffer full */
 size_t session_available(struct handle *handle, int fd);

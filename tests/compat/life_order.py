@@ -24,9 +24,12 @@ def talk(bed: Bed, server, client, **how):
     bed.check_all(**how)
 
 
-def both_ways_policy(bed, name, port, dialled):
-    """A program that is client and server at once has one certificate for both."""
-    both = bed.authority.issue("both", SERVER_NAMES, "serverAuth,clientAuth")
+def both_ways(bed):
+    """The certificate of programs that are client and server at once."""
+    return bed.authority.issue("both", SERVER_NAMES, "serverAuth,clientAuth")
+
+
+def both_ways_policy(bed, name, port, dialled, both):
     return bed.policy(name, f"[inbound in]\nlocal = *:{port}\nmode = mtls\nidentity = own\n"
                       f"[outbound out]\nremote = *:{dialled}\nmode = mtls\nidentity = own\n",
                       {"own": both})
@@ -42,7 +45,7 @@ def check_both_logged(bed, name):
 def test_one_thread_is_both_ends(bed):
     port = procs.free_port()
     relay = bed.open_relay(port)
-    policy = both_ways_policy(bed, "both", port, relay.port)
+    policy = both_ways_policy(bed, "both", port, relay.port, both_ways(bed))
     program = bed.start("both", bed.python("order.py", "self_connect", port, relay.port), policy)
     equal(program.ok().out, b"fine\n", "the program")
     check_both_logged(bed, "both")
@@ -53,9 +56,10 @@ def test_two_programs_dial_each_other(bed):
     ports = [procs.free_port(), procs.free_port()]
     relays = [bed.open_relay(port) for port in ports]
     programs = []
+    both = both_ways(bed)
     for number in (0, 1):
         dialled = relays[1 - number].port
-        policy = both_ways_policy(bed, f"p{number}", ports[number], dialled)
+        policy = both_ways_policy(bed, f"p{number}", ports[number], dialled, both)
         programs.append(bed.start(f"p{number}", bed.python("order.py", "cross_connect",
                                                           ports[number], dialled),
                                   policy, stdin=subprocess.PIPE))

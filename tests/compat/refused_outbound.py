@@ -32,7 +32,8 @@ def first_error(report):
     return f"none: {report}"
 
 
-def check_refused(bed, report, errno, reasons, event="handshake_failed"):
+def check_refused(bed, report, errno, reasons):
+    event = "denied" if errno == "EACCES" else "handshake_failed"
     equal(first_error(report), errno, f"errno of the first failed call in {report}")
     line = bed.audited("client", event=event)
     equal(line["reason"] in reasons, True, f"audit reason {line['reason']}, wanted {reasons}")
