@@ -97,15 +97,18 @@ $(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC))
 	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
 	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
+# The library looks for this name, and leaves programs that have it alone.
+TOOL_LDFLAGS := -Wl,--export-dynamic-symbol=mtls_shim_is_tool
+
 $(RUN): $(call objs,$(RUN_SRC)) $(call objs,$(CONFIG_SRC))
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(CTL): $(call objs,$(CTL_SRC)) $(LOWER_OBJ)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 # ---- tests ------------------------------------------------------------------------
 

@@ -54,11 +54,17 @@ stop(void)
     __builtin_unreachable();
 }
 
+/* Defined by our own tools: they are not to be stopped by the policy they are to check. */
+extern const char mtls_shim_is_tool __attribute__((weak));
+
 /* Only these two words: a misspelt one must not switch protection off. */
 static bool
 switched_on(void)
 {
     const char *mode = getenv("MTLS_SHIM");
+    if (&mtls_shim_is_tool != NULL) {
+        return false;
+    }
     if (mode == NULL || mode[0] == '\0' || strcmp(mode, "on") == 0) {
         return true;
     }

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where LD_PRELOAD names the library already, it leaves this program alone. */
+extern const char mtls_shim_is_tool;
+__attribute__((visibility("default"))) const char mtls_shim_is_tool = 1;
+
 static const struct {
     const char *name;
     const char *what;

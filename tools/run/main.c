@@ -14,6 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Where LD_PRELOAD names the library already, it leaves this program alone. */
+extern const char mtls_shim_is_tool;
+__attribute__((visibility("default"))) const char mtls_shim_is_tool = 1;
+
 static const char usage[] =
     "usage: mtls-run [-p POLICY] [-s SERVICE] [-v] [--] PROGRAM [ARG...]\n";
 
