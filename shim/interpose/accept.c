@@ -1,6 +1,6 @@
 /* accept(2): where an inbound session begins. */
-#include "shim/interpose/governed.h"
 #include "shim/interpose/govern.h"
+#include "shim/interpose/governed.h"
 
 #include <string.h>
 

@@ -15,7 +15,8 @@ same_socket(int fd, int other)
     return cookies[0] == cookies[1];
 }
 
-/* What may not be used is shut, but stays open: its number is not to be another file's. */
+/* What may not be used is shut, but stays open: its number is not to be another file's.
+ */
 static void
 refuse(int fd)
 {

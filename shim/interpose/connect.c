@@ -99,8 +99,8 @@ connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, sockl
     }
     bool connecting = atomic_load(&session->state) == SESSION_CONNECTING;
     int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
-    bool dissolved =
-        result == 0 && len >= sizeof(sa_family_t) && address.__sockaddr__->sa_family == AF_UNSPEC;
+    bool dissolved = result == 0 && len >= sizeof(sa_family_t) &&
+                     address.__sockaddr__->sa_family == AF_UNSPEC;
     if (dissolved || (connecting && !goes_on(result))) {
         drop_session(fd);
     } else if (connecting && result == 0 && !wait_is_nonblocking(fd)) {

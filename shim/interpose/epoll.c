@@ -13,8 +13,8 @@ static struct watch {
     int epfd_1;      /* the instance plus one; 0 = none */
     uint32_t events; /* as asked for */
     uint64_t data;
-    bool doubted;    /* in the list of its bucket */
-    int next;        /* fd, in the same bucket */
+    bool doubted; /* in the list of its bucket */
+    int next;     /* fd, in the same bucket */
 } watches[TABLE_FD_MAX];
 
 /* From data to doubted fds.  The lock guards both, but for the registrations of fds that
@@ -116,7 +116,8 @@ INTERPOSE int
 epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
     real_need();
-    /* Before the kernel knows of it: another thread may have the event before we return. */
+    /* Before the kernel knows of it: another thread may have the event before we return.
+     */
     struct watch before = {0};
     if ((unsigned)fd < TABLE_FD_MAX && op != EPOLL_CTL_DEL && event != NULL) {
         before = watches[fd];

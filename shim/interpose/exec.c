@@ -2,20 +2,19 @@
  * exec: governed fds are close-on-exec, so the new program does not get them; and where
  * it is clear that it should have (fds 0 to 2), there is no exec.
  */
-#include "shim/interpose/governed.h"
 #include "shim/interpose/govern.h"
+#include "shim/interpose/governed.h"
 
 #include <stdlib.h>
-
-extern char **environ;
 
 static int
 before(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (table_governs(fd)) {
-            govern_warn("exec was refused: the new program would get a governed connection "
-                        "as its standard input or output");
+            govern_warn(
+                "exec was refused: the new program would get a governed connection "
+                "as its standard input or output");
             errno = EACCES;
             return -1;
         }
@@ -78,7 +77,8 @@ execveat(int dir, const char *path, char *const argv[], char *const env[], int f
     return before() < 0 ? -1 : after(real.execveat(dir, path, argv, env, flags));
 }
 
-/* The arguments of an execl() as an array, up to and with the NULL; freed by the caller. */
+/* The arguments of an execl() as an array, up to and with the NULL; freed by the caller.
+ */
 static char **
 collect(const char *arg, va_list *args)
 {

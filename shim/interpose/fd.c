@@ -137,7 +137,8 @@ dup(int fd)
     return (int)real_way_out(share_or_close(fd, copy), errno_before);
 }
 
-/* The copy is governed before it exists, so that there is no moment in which it is not. */
+/* The copy is governed before it exists, so that there is no moment in which it is not.
+ */
 static int
 dup_onto(int fd, int copy, int flags)
 {
@@ -228,7 +229,8 @@ fcntl64(int fd, int command, ...)
     void *argument = va_arg(args, void *);
     va_end(args);
     real_need();
-    return control(real.fcntl64 != NULL ? real.fcntl64 : real.fcntl, fd, command, argument);
+    return control(real.fcntl64 != NULL ? real.fcntl64 : real.fcntl, fd, command,
+                   argument);
 }
 
 INTERPOSE int

@@ -12,7 +12,8 @@
  */
 int fd_share(int fd, int copy);
 
-/* The number fd is about to be closed or reused: its session ends if this was the last. */
+/* The number fd is about to be closed or reused: its session ends if this was the last.
+ */
 void fd_leave(int fd);
 
 #endif

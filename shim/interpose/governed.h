@@ -11,7 +11,8 @@
 
 #define GOVERNED_PARAMS(...) (struct handle * handle, __VA_ARGS__)
 #define CALL(family, ret, name, params, args)
-#define CALL_FD(family, ret, name, params, args) ret governed_##name GOVERNED_PARAMS params;
+#define CALL_FD(family, ret, name, params, args)                                         \
+    ret governed_##name GOVERNED_PARAMS params;
 #define CALL_VARIADIC(family, ret, name, params)
 #define CALL_ALIAS(family, target, name)
 

@@ -110,7 +110,8 @@ io_read(struct handle *handle, int fd, const struct iovec *iov, int count, int f
         return discard(handle, fd, (size_t)total, flags);
     }
     ssize_t result = read_some(handle, fd, iov, count, flags);
-    if (result > 0 && result < total && (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL) {
+    if (result > 0 && result < total &&
+        (flags & (MSG_WAITALL | MSG_PEEK)) == MSG_WAITALL) {
         return read_on(handle, fd, iov, count, (size_t)result, flags);
     }
     return result;
@@ -136,8 +137,8 @@ write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size
     while ((left = rest_of(iov, count, done, rest)) > 0) {
         ssize_t result = wait_writable(handle, fd, flags, &progress);
         if (result == 0) {
-            result = session_write(handle, fd, rest, left,
-                                   (flags & MSG_MORE) | MSG_NOSIGNAL);
+            result =
+                session_write(handle, fd, rest, left, (flags & MSG_MORE) | MSG_NOSIGNAL);
         } else if (result == -EAGAIN || result == -EINTR) {
             return done > 0 ? (ssize_t)done : result;
         }

@@ -54,7 +54,8 @@ stop(void)
     __builtin_unreachable();
 }
 
-/* Defined by our own tools: they are not to be stopped by the policy they are to check. */
+/* Defined by our own tools: they are not to be stopped by the policy they are to check.
+ */
 extern const char mtls_shim_is_tool __attribute__((weak));
 
 /* Only these two words: a misspelt one must not switch protection off. */
@@ -78,7 +79,8 @@ switched_on(void)
 static void
 read_program(void)
 {
-    ssize_t len = readlink("/proc/self/exe", process.program, sizeof(process.program) - 1);
+    ssize_t len =
+        readlink("/proc/self/exe", process.program, sizeof(process.program) - 1);
     process.program[len > 0 ? len : 0] = '\0';
 }
 
@@ -100,9 +102,9 @@ open_log(const struct policy *policy)
         char words[512];
         snprintf(words, sizeof(words), "%s: the audit log %s cannot be opened: %s",
                  policy->path,
-                 from_environment != NULL     ? from_environment
+                 from_environment != NULL   ? from_environment
                  : policy->log_path != NULL ? policy->log_path
-                                              : "(syslog)",
+                                            : "(syslog)",
                  strerror(-result));
         say(words);
         stop();
@@ -126,8 +128,8 @@ load_policy(void)
 {
     const char *path = getenv("MTLS_SHIM_POLICY");
     struct policy_report report = {.problem = say_problem};
-    struct policy *policy =
-        policy_load(path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH, &report);
+    struct policy *policy = policy_load(
+        path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH, &report);
     if (policy == NULL || context_init(policy, &report) < 0) {
         stop();
     }

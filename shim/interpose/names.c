@@ -22,7 +22,8 @@ flatten(const struct sockaddr *address, uint8_t flat[16])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (address->sa_family == AF_INET6) {
-        memcpy(flat, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+        memcpy(flat, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr,
+               16);
         return true;
     }
     if (address->sa_family != AF_INET) {

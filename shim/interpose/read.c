@@ -110,14 +110,13 @@ int
 governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned count,
                   int flags, struct timespec *timeout)
 {
-    int64_t until_ms =
-        timeout == NULL
-            ? INT64_MAX
-            : session_now_ms() + timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000;
+    int64_t until_ms = timeout == NULL ? INT64_MAX
+                                       : session_now_ms() + timeout->tv_sec * 1000 +
+                                             timeout->tv_nsec / 1000000;
     unsigned done = 0;
     while (done < count) {
-        ssize_t result = governed_recvmsg(handle, fd, &msgs[done].msg_hdr,
-                                          flags & ~MSG_WAITFORONE);
+        ssize_t result =
+            governed_recvmsg(handle, fd, &msgs[done].msg_hdr, flags & ~MSG_WAITFORONE);
         if (result < 0) {
             return done > 0 ? (int)done : (int)result;
         }

@@ -85,7 +85,8 @@ ready_slice(const struct ready_wait *wait, bool masked, struct timespec *slice)
     if (wait->until_ns < 0 && !masked) {
         return NULL;
     }
-    *slice = wait->until_ns < 0 ? (struct timespec){0, MASKED_SLICE_NS} : ready_left(wait);
+    *slice =
+        wait->until_ns < 0 ? (struct timespec){0, MASKED_SLICE_NS} : ready_left(wait);
     if (masked && (slice->tv_sec > 0 || slice->tv_nsec > MASKED_SLICE_NS)) {
         *slice = (struct timespec){0, MASKED_SLICE_NS};
     }

@@ -41,7 +41,8 @@ extern struct real real;
 /* Finds all of them; safe from any thread, before any constructor, and again. */
 void real_find(void);
 
-/* To be called first in every wrapper: another library's constructor may be the caller. */
+/* To be called first in every wrapper: another library's constructor may be the caller.
+ */
 static inline void
 real_need(void)
 {
@@ -57,9 +58,9 @@ real_need(void)
 #else
 #define INTERPOSE_COPY(target)
 #endif
-#define INTERPOSE_ALIAS(name, target)                                                     \
-    extern __typeof__(target) name __attribute__((                                        \
-        alias(#target), visibility("default"), INTERPOSE_COPY(target)))
+#define INTERPOSE_ALIAS(name, target)                                                    \
+    extern __typeof__(target) name                                                       \
+        __attribute__((alias(#target), visibility("default"), INTERPOSE_COPY(target)))
 
 /* From -errno to errno: the way out of a wrapper. On success errno keeps its value. */
 static inline ssize_t

@@ -1,4 +1,5 @@
-/* Name resolution: listens in, so that certificates can be checked for what was dialled. */
+/* Name resolution: listens in, so that certificates can be checked for what was dialled.
+ */
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 
@@ -40,7 +41,8 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
     int status = real.getaddrinfo(node, service, hints, result);
     int errno_before = errno;
     if (status == 0 && node != NULL && node[0] != '\0') {
-        for (const struct addrinfo *entry = *result; entry != NULL; entry = entry->ai_next) {
+        for (const struct addrinfo *entry = *result; entry != NULL;
+             entry = entry->ai_next) {
             names_note(name_or_null(node), entry->ai_addr);
         }
     }

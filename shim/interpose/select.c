@@ -34,7 +34,8 @@ static bool
 any_governed(int count, fd_set *const sets[SETS])
 {
     for (int fd = 0; fd < count; fd++) {
-        if (table_governs(fd) && (has((fd_mask *)sets[READS], fd) || has((fd_mask *)sets[WRITES], fd))) {
+        if (table_governs(fd) &&
+            (has((fd_mask *)sets[READS], fd) || has((fd_mask *)sets[WRITES], fd))) {
             return true;
         }
     }
@@ -95,9 +96,9 @@ wait_for_any(struct sets *sets, const struct ready_wait *wait, const sigset_t *s
     for (;;) {
         struct timespec slice;
         bool masked = ask(sets);
-        int result =
-            real.pselect(sets->count, given(sets, READS), given(sets, WRITES),
-                         given(sets, EXCEPTS), ready_slice(wait, masked, &slice), signals);
+        int result = real.pselect(sets->count, given(sets, READS), given(sets, WRITES),
+                                  given(sets, EXCEPTS), ready_slice(wait, masked, &slice),
+                                  signals);
         if (result < 0) {
             return result; /* the program's sets are left as they are: select(2) */
         }
@@ -115,9 +116,8 @@ select_governed(int count, fd_set *const given_sets[SETS], const struct ready_wa
 {
     fd_mask stack[SETS * ON_STACK_WORDS];
     int words = (count + WORD_BITS - 1) / WORD_BITS;
-    fd_mask *space = words <= ON_STACK_WORDS
-                         ? stack
-                         : malloc((size_t)words * SETS * sizeof(fd_mask));
+    fd_mask *space =
+        words <= ON_STACK_WORDS ? stack : malloc((size_t)words * SETS * sizeof(fd_mask));
     if (space == NULL) {
         errno = ENOMEM;
         return -1;

@@ -61,7 +61,8 @@ fdopen(int fd, const char *mode)
     return table_governs(fd) ? open_stream(fd, mode) : real.fdopen(fd, mode);
 }
 
-/* ---- stdin, stdout, stderr after dup2() ------------------------------------------------ */
+/* ---- stdin, stdout, stderr after dup2()
+ * ------------------------------------------------ */
 
 static struct {
     FILE **place;
@@ -98,7 +99,8 @@ stdio_left(int fd)
     standard[fd].before = NULL;
 }
 
-/* ---- dprintf ----------------------------------------------------------------------------- */
+/* ---- dprintf
+ * ----------------------------------------------------------------------------- */
 
 static int
 print(struct handle *handle, int fd, const char *format, va_list args)

@@ -19,8 +19,9 @@ copy(struct handle *handle, int fd, int in, off64_t offset, size_t len)
         return -ENOMEM;
     }
     while (done < len) {
-        size_t step = len - done < RECORD_BATCH_PLAINTEXT_MAX ? len - done
-                                                              : RECORD_BATCH_PLAINTEXT_MAX;
+        size_t step = len - done < RECORD_BATCH_PLAINTEXT_MAX
+                          ? len - done
+                          : RECORD_BATCH_PLAINTEXT_MAX;
         ssize_t got = pread64(in, stage, step, offset + (off64_t)done);
         if (got <= 0) {
             result = got == 0 ? 0 : errno == ESPIPE ? -EINVAL : -errno;
@@ -69,7 +70,8 @@ splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t len,
     GOVERNED_SCOPE *source = table_acquire(in);
     GOVERNED_SCOPE *sink = table_acquire(out);
     if (source != NULL || sink != NULL) {
-        errno = EINVAL; /* "the file system does not support splicing": programs copy then */
+        errno =
+            EINVAL; /* "the file system does not support splicing": programs copy then */
         return -1;
     }
     return real.splice(in, in_offset, out, out_offset, len, flags);

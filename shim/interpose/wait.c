@@ -78,7 +78,8 @@ wait_readable(struct handle *handle, int fd, int flags)
         }
     }
     /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
-     * O_NONBLOCK, SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's. */
+     * O_NONBLOCK, SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's.
+     */
     char byte;
     if (real.recv(fd, &byte, 1, MSG_PEEK | (flags & MSG_DONTWAIT)) >= 0) {
         return 0;
@@ -98,8 +99,8 @@ begin(int fd, struct wait_send *progress)
     progress->until_ms = -1;
     if (real.getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) == 0 &&
         (limit.tv_sec != 0 || limit.tv_usec != 0)) {
-        progress->until_ms =
-            session_now_ms() + (int64_t)limit.tv_sec * 1000 + (limit.tv_usec + 999) / 1000;
+        progress->until_ms = session_now_ms() + (int64_t)limit.tv_sec * 1000 +
+                             (limit.tv_usec + 999) / 1000;
     }
 }
 

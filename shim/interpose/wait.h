@@ -25,7 +25,8 @@ struct wait_send {
 /* The same for session_write(); *progress is zeroed before a call's first wait. */
 int wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress);
 
-/* Waits for at most so long for the handshake; returns 0 open or still under way; -errno. */
+/* Waits for at most so long for the handshake; returns 0 open or still under way; -errno.
+ */
 int wait_handshake(struct handle *handle, int fd, int64_t wait_ms);
 
 /* Whether fd is O_NONBLOCK; one system call. */

@@ -1,6 +1,6 @@
 /* The writing calls of libc on a governed fd. */
-#include "shim/interpose/governed.h"
 #include "shim/interpose/govern.h"
+#include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
 
 #include <limits.h>

@@ -11,8 +11,8 @@
 enum {
     FLUSH_MS = 30000, /* for a peer that reads slowly */
     /* For what comes after our end though the peer's program sends nothing: close_notify,
-     * and a TLS 1.3 server's tickets.  A closed socket would answer with a reset, and that
-     * may cost the peer's program data which it has not read yet. */
+     * and a TLS 1.3 server's tickets.  A closed socket would answer with a reset, and
+     * that may cost the peer's program data which it has not read yet. */
     ABSORB_MS = 1000,
     EXIT_ABSORB_MS = 200,
 };
@@ -112,7 +112,8 @@ hold(int fd, struct handle *handle, void *context)
     /* Once per handle, not once per fd. */
     if (atomic_load(&handle->fd_hint) == fd) {
         int before = atomic_fetch_add(&handle->session->holders, *change);
-        if (*change < 0 && before == 1 && atomic_load(&handle->session->state) == SESSION_OPEN) {
+        if (*change < 0 && before == 1 &&
+            atomic_load(&handle->session->state) == SESSION_OPEN) {
             (void)record_close_notify(&handle->conn, fd);
         }
     }

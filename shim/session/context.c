@@ -19,14 +19,10 @@ static const struct {
     const char *name;
     int group;
 } group_names[] = {
-    {"X25519MLKEM768", WOLFSSL_X25519MLKEM768},
-    {"X25519", WOLFSSL_ECC_X25519},
-    {"P-256", WOLFSSL_ECC_SECP256R1},
-    {"SECP256R1", WOLFSSL_ECC_SECP256R1},
-    {"P-384", WOLFSSL_ECC_SECP384R1},
-    {"SECP384R1", WOLFSSL_ECC_SECP384R1},
-    {"P-521", WOLFSSL_ECC_SECP521R1},
-    {"SECP521R1", WOLFSSL_ECC_SECP521R1},
+    {"X25519MLKEM768", WOLFSSL_X25519MLKEM768}, {"X25519", WOLFSSL_ECC_X25519},
+    {"P-256", WOLFSSL_ECC_SECP256R1},           {"SECP256R1", WOLFSSL_ECC_SECP256R1},
+    {"P-384", WOLFSSL_ECC_SECP384R1},           {"SECP384R1", WOLFSSL_ECC_SECP384R1},
+    {"P-521", WOLFSSL_ECC_SECP521R1},           {"SECP521R1", WOLFSSL_ECC_SECP521R1},
 };
 
 int
@@ -44,7 +40,8 @@ context_init(const struct policy *policy, struct policy_report *report)
     int result = 0;
     for (size_t i = 0; i < policy->identity_count; i++) {
         const struct policy_identity *identity = &policy->identities[i];
-        if (material_load(policy, identity, report, &entries[identity->index].material) < 0) {
+        if (material_load(policy, identity, report, &entries[identity->index].material) <
+            0) {
             result = -EINVAL;
         }
     }
@@ -58,16 +55,17 @@ set_ciphers(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
     size_t len = 0;
     for (const struct suite *suite = suite_list;
          identity->ciphers == NULL && suite->number != 0; suite++) {
-        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ":" : "",
-                                suite->wolfssl_name);
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+                                len > 0 ? ":" : "", suite->wolfssl_name);
     }
-    for (const char *const *name = identity->ciphers; name != NULL && *name != NULL; name++) {
+    for (const char *const *name = identity->ciphers; name != NULL && *name != NULL;
+         name++) {
         const struct suite *suite = suite_by_name(*name);
         if (suite == NULL) {
             return -EINVAL;
         }
-        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len > 0 ? ":" : "",
-                                suite->wolfssl_name);
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+                                len > 0 ? ":" : "", suite->wolfssl_name);
         if (len >= sizeof(list)) {
             return -EINVAL;
         }
@@ -106,26 +104,30 @@ method_for(const struct policy_identity *identity, bool is_server)
 }
 
 static WOLFSSL_CTX *
-make(const struct policy_identity *identity, const struct material *material, bool is_server)
+make(const struct policy_identity *identity, const struct material *material,
+     bool is_server)
 {
     WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method_for(identity, is_server));
     if (ctx == NULL) {
         return NULL;
     }
-    if (wolfSSL_CTX_SetMinVersion(
-            ctx, identity->min_version == 0x0304 ? WOLFSSL_TLSV1_3 : WOLFSSL_TLSV1_2) !=
-            WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_use_certificate_chain_buffer(ctx, material->chain.data,
-                                                 (long)material->chain.len) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_use_PrivateKey_buffer(ctx, material->key.data, (long)material->key.len,
+    if (wolfSSL_CTX_SetMinVersion(ctx, identity->min_version == 0x0304
+                                           ? WOLFSSL_TLSV1_3
+                                           : WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_use_certificate_chain_buffer(
+            ctx, material->chain.data, (long)material->chain.len) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_use_PrivateKey_buffer(ctx, material->key.data,
+                                          (long)material->key.len,
                                           WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_load_verify_buffer(ctx, material->trust.data, (long)material->trust.len,
+        wolfSSL_CTX_load_verify_buffer(ctx, material->trust.data,
+                                       (long)material->trust.len,
                                        WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
         set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0) {
         wolfSSL_CTX_free(ctx);
         return NULL;
     }
-    wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                           NULL);
     (void)wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
     if (is_server) {
         /* Tickets would move the record sequence on before the hand-over. */
@@ -151,5 +153,6 @@ context_get(const struct policy_identity *identity, bool is_server)
 const char *
 context_serial(const struct policy_identity *identity)
 {
-    return identity != NULL && entries != NULL ? entries[identity->index].material.serial : NULL;
+    return identity != NULL && entries != NULL ? entries[identity->index].material.serial
+                                               : NULL;
 }

@@ -22,7 +22,8 @@ fail(struct handle *handle, int fd, int error, const struct failure *failure)
 }
 
 static int
-fail_because(struct handle *handle, int fd, int error, enum reason reason, const char *detail)
+fail_because(struct handle *handle, int fd, int error, enum reason reason,
+             const char *detail)
 {
     struct failure failure;
     failure_set(&failure, reason, detail != NULL ? "%s" : NULL, detail);
@@ -187,8 +188,8 @@ input_ended(struct handle *handle, int fd, int result)
 {
     /* The peer may have told why before it went. */
     bool reset = result != -ECONNRESET || errno == ECONNRESET;
-    return fail_because(handle, fd, ECONNRESET, reset ? REASON_PEER_RESET : REASON_PEER_CLOSED,
-                        NULL);
+    return fail_because(handle, fd, ECONNRESET,
+                        reset ? REASON_PEER_RESET : REASON_PEER_CLOSED, NULL);
 }
 
 static int
@@ -208,7 +209,8 @@ step(struct handle *handle, int fd, short *events)
         if (done) {
             return open_session(handle, fd, events);
         }
-        /* A peer that refused us has sent an alert before its socket broke: read first. */
+        /* A peer that refused us has sent an alert before its socket broke: read first.
+         */
         errno = 0;
         result = fetch_record(handle, fd, events);
         if (result == -EAGAIN) {

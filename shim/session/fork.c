@@ -101,8 +101,8 @@ inherit(struct handle *handle, void *context)
     record_conn_done(&handle->conn);
     if (fds != 0) {
         /* Another thread may have been at work on the expanded keys: make them anew. */
-        (void)record_conn_init(&handle->conn, &handle->session->record, handle->conn.rx_buffer,
-                               handle->conn.tx_buffer);
+        (void)record_conn_init(&handle->conn, &handle->session->record,
+                               handle->conn.rx_buffer, handle->conn.tx_buffer);
     }
 }
 

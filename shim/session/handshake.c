@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <wolfssl/options.h>
 #include <wolfssl/error-ssl.h>
+#include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
@@ -31,10 +31,10 @@ struct handshake {
     struct session *session;
     const struct policy_rule *rule;
     struct failure failure;
-    int judged;               /* peer_judge()'s answer, 0 until it has refused */
+    int judged; /* peer_judge()'s answer, 0 until it has refused */
     bool saw_record;
-    size_t in_len, in_want;   /* of the record being assembled: here, whole */
-    size_t in_read;           /* wolfSSL has taken so much of it */
+    size_t in_len, in_want; /* of the record being assembled: here, whole */
+    size_t in_read;         /* wolfSSL has taken so much of it */
     uint8_t *out;
     size_t out_start, out_len, out_size;
     uint8_t client_secret[48], server_secret[48];
@@ -47,7 +47,8 @@ receive(WOLFSSL *ssl, char *buffer, int size, void *context)
     (void)ssl;
     struct handshake *handshake = context;
     /* Only whole records are passed on, so what follows them stays in the kernel. */
-    if (handshake->in_len < handshake->in_want || handshake->in_read == handshake->in_len) {
+    if (handshake->in_len < handshake->in_want ||
+        handshake->in_read == handshake->in_len) {
         return WOLFSSL_CBIO_ERR_WANT_READ;
     }
     size_t len = handshake->in_len - handshake->in_read;
@@ -112,8 +113,9 @@ reference_name(const struct session *session, const struct policy_rule *rule,
         return session->dialled_name;
     }
     const union session_address *remote = &session->remote;
-    const void *bytes = remote->any.sa_family == AF_INET6 ? (const void *)&remote->in6.sin6_addr
-                                                          : (const void *)&remote->in.sin_addr;
+    const void *bytes = remote->any.sa_family == AF_INET6
+                            ? (const void *)&remote->in6.sin6_addr
+                            : (const void *)&remote->in.sin_addr;
     int family = remote->any.sa_family;
     if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr)) {
         family = AF_INET;
@@ -186,8 +188,8 @@ send_server_name(struct handshake *handshake)
     while (len > 0 && name[len - 1] == '.') {
         len--;
     }
-    return wolfSSL_UseSNI(handshake->ssl, WOLFSSL_SNI_HOST_NAME, name, (unsigned short)len) ==
-                   WOLFSSL_SUCCESS
+    return wolfSSL_UseSNI(handshake->ssl, WOLFSSL_SNI_HOST_NAME, name,
+                          (unsigned short)len) == WOLFSSL_SUCCESS
                ? 0
                : -EPROTO;
 }
@@ -204,7 +206,8 @@ handshake_new(struct session *session, const struct policy_rule *rule)
     handshake->rule = rule;
     handshake->in_want = RECORD_HEADER_LEN;
     handshake->ssl = wolfSSL_new(ctx);
-    if (handshake->ssl == NULL || (!session->is_server && send_server_name(handshake) < 0)) {
+    if (handshake->ssl == NULL ||
+        (!session->is_server && send_server_name(handshake) < 0)) {
         handshake_free(handshake);
         return NULL;
     }
@@ -305,7 +308,7 @@ reason_of(int error)
         return REASON_SHIM_ERROR;
     default:
         return (error <= ASN_PARSE_E && error >= ASN_NO_SIGNER_E) ? REASON_BAD_CERTIFICATE
-                                                                   : REASON_PROTOCOL;
+                                                                  : REASON_PROTOCOL;
     }
 }
 
@@ -319,8 +322,9 @@ explain(struct handshake *handshake, int error)
     if (wolfSSL_get_alert_history(handshake->ssl, &alerts) == WOLFSSL_SUCCESS &&
         alerts.last_rx.level == ALERT_FATAL) {
         failure_set(&handshake->failure,
-                    alerts.last_rx.code == ALERT_PROTOCOL_VERSION ? REASON_VERSION_MISMATCH
-                                                                  : REASON_PEER_ALERT,
+                    alerts.last_rx.code == ALERT_PROTOCOL_VERSION
+                        ? REASON_VERSION_MISMATCH
+                        : REASON_PEER_ALERT,
                     "the peer refused: %s", alert_name(alerts.last_rx.code));
         return -ECONNRESET;
     }
@@ -380,11 +384,13 @@ handshake_got(struct handshake *handshake, size_t len)
     }
     const uint8_t *header = handshake->in;
     size_t body = (size_t)header[3] << 8 | header[4];
-    if (header[0] < CHANGE_CIPHER_SPEC || header[0] > APPLICATION_DATA || header[1] != 3 ||
+    if (header[0] < CHANGE_CIPHER_SPEC || header[0] > APPLICATION_DATA ||
+        header[1] != 3 ||
         (!handshake->saw_record && header[0] != HANDSHAKE && header[0] != ALERT)) {
-        return refuse_record(handshake, ALERT_UNEXPECTED_MESSAGE,
-                             "what came is not a TLS record: the peer speaks plaintext or "
-                             "another protocol");
+        return refuse_record(
+            handshake, ALERT_UNEXPECTED_MESSAGE,
+            "what came is not a TLS record: the peer speaks plaintext or "
+            "another protocol");
     }
     if (body == 0 || RECORD_HEADER_LEN + body > RECORD_CIPHERTEXT_MAX) {
         return refuse_record(handshake, ALERT_RECORD_OVERFLOW,
@@ -412,7 +418,8 @@ handshake_sent(struct handshake *handshake, size_t len)
 
 /* Fills in one direction; from_client says whose sending keys they are. */
 static int
-take_keys(struct handshake *handshake, bool from_client, bool is_13, struct record_secrets *keys)
+take_keys(struct handshake *handshake, bool from_client, bool is_13,
+          struct record_secrets *keys)
 {
     WOLFSSL *ssl = handshake->ssl;
     const uint8_t *key =
@@ -424,13 +431,14 @@ take_keys(struct handshake *handshake, bool from_client, bool is_13, struct reco
     word64 seq = 0;
     int got = ours ? wolfSSL_GetSequenceNumber(ssl, &seq)
                    : wolfSSL_GetPeerSequenceNumber(ssl, &seq);
-    if (key == NULL || iv == NULL || key_len <= 0 || (size_t)key_len > sizeof(keys->key) ||
-        got < 0) {
+    if (key == NULL || iv == NULL || key_len <= 0 ||
+        (size_t)key_len > sizeof(keys->key) || got < 0) {
         return -EPROTO;
     }
     memcpy(keys->key, key, (size_t)key_len);
     memcpy(keys->iv, iv, is_13 ? 12 : (size_t)wolfSSL_GetIVSize(ssl));
-    memcpy(keys->secret, from_client ? handshake->client_secret : handshake->server_secret,
+    memcpy(keys->secret,
+           from_client ? handshake->client_secret : handshake->server_secret,
            sizeof(keys->secret));
     keys->seq = seq;
     return 0;
@@ -446,7 +454,8 @@ handshake_hand_over(struct handshake *handshake)
     uint16_t number = (uint16_t)(wolfSSL_CIPHER_get_id(cipher) & 0xffff);
     const struct suite *suite = suite_by_number(number);
     if (suite == NULL) {
-        failure_set(&handshake->failure, REASON_SHIM_ERROR, "cipher suite 0x%04x", number);
+        failure_set(&handshake->failure, REASON_SHIM_ERROR, "cipher suite 0x%04x",
+                    number);
         return -EPROTO;
     }
     session->version = is_13 ? 0x0304 : 0x0303;
@@ -463,14 +472,15 @@ handshake_hand_over(struct handshake *handshake)
         result = take_keys(handshake, false, is_13, &server);
     }
     if (result == 0) {
-        result = record_start(&session->record, session->version, suite->aead, suite->hash_len,
-                              session->is_server ? &client : &server,
+        result = record_start(&session->record, session->version, suite->aead,
+                              suite->hash_len, session->is_server ? &client : &server,
                               session->is_server ? &server : &client);
     }
     wc_ForceZero(&client, sizeof(client));
     wc_ForceZero(&server, sizeof(server));
     if (result < 0) {
-        failure_set(&handshake->failure, REASON_SHIM_ERROR, "the keys could not be taken over");
+        failure_set(&handshake->failure, REASON_SHIM_ERROR,
+                    "the keys could not be taken over");
     }
     return result;
 }

@@ -32,7 +32,8 @@ note_end(struct handle *handle, int error)
         return;
     }
     if (alert != 255) {
-        failure_set(&failure, REASON_PEER_ALERT, "the peer sent the fatal alert %u", alert);
+        failure_set(&failure, REASON_PEER_ALERT, "the peer sent the fatal alert %u",
+                    alert);
     } else if (atomic_load(&session->record.alert_sent) != 255) {
         failure_set(&failure, REASON_PROTOCOL, "a record was refused with alert %u",
                     atomic_load(&session->record.alert_sent));
@@ -43,7 +44,8 @@ note_end(struct handle *handle, int error)
     }
     /* In TLS 1.3 the server judges the client after the client is done: its refusal
      * comes as the first thing that we read. */
-    if (alert != 255 && !session->is_server && atomic_load(&session->record.rx.bytes) == 0 &&
+    if (alert != 255 && !session->is_server &&
+        atomic_load(&session->record.rx.bytes) == 0 &&
         !atomic_exchange(&session->closed_logged, true)) {
         session_log(handle, AUDIT_HANDSHAKE_FAILED, &failure);
         return;
@@ -117,7 +119,8 @@ write_early(struct handle *handle, const struct iovec *iov, int count)
 }
 
 ssize_t
-session_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
+session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
+              int flags)
 {
     struct session *session = handle->session;
     while (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {

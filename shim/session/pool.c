@@ -9,15 +9,15 @@
 /* What belongs to one session in a slab's shared memory, buffers apart from headers. */
 #define POOL_BUFFERS_LEN (RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN + SESSION_EARLY_LEN)
 #define POOL_PAGE 4096
-#define POOL_HEADERS_LEN                                                                   \
+#define POOL_HEADERS_LEN                                                                 \
     ((POOL_SLAB_COUNT * sizeof(struct session) + POOL_PAGE - 1) / POOL_PAGE * POOL_PAGE)
 #define POOL_SLAB_LEN (POOL_HEADERS_LEN + (size_t)POOL_SLAB_COUNT * POOL_BUFFERS_LEN)
 
 struct slab {
     struct slab *next;
-    uint8_t *memory;  /* shared; NULL while the slab holds nothing */
-    unsigned used;    /* handles in use */
-    bool sealed;      /* seen by another process: take nothing new from it */
+    uint8_t *memory; /* shared; NULL while the slab holds nothing */
+    unsigned used;   /* handles in use */
+    bool sealed;     /* seen by another process: take nothing new from it */
     bool taken[POOL_SLAB_COUNT];
     struct handle handles[POOL_SLAB_COUNT];
 };

@@ -13,18 +13,18 @@
 #include "shim/session/table.h"
 
 enum {
-    GRACE_MS = 5,              /* for the program's own threads to drive a new session */
-    FORK_GRACE_MS = 100,       /* for a child to take up what its parent accepted */
-    TICK_MS = 5,               /* how often deadlines are looked at while there are any */
+    GRACE_MS = 5,        /* for the program's own threads to drive a new session */
+    FORK_GRACE_MS = 100, /* for a child to take up what its parent accepted */
+    TICK_MS = 5,         /* how often deadlines are looked at while there are any */
     EVENTS = 64,
-    STACK_LEN = 256 * 1024,    /* wolfSSL's handshake wants about 40 KiB */
+    STACK_LEN = 256 * 1024, /* wolfSSL's handshake wants about 40 KiB */
 };
 
 /* Guards the list and the watch fields of handles; never held during a step. */
 static pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *watched;
 static bool running;
-static bool sleeping;          /* without a time limit: wants a wake-up */
+static bool sleeping; /* without a time limit: wants a wake-up */
 static int epoll_fd = -1, wake_fd = -1;
 
 /* The epoll instance that last took each fd in, plus one; 0 = none. */
@@ -160,8 +160,8 @@ step(struct handle *handle, int64_t now)
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&
                 atomic_load(&session->shut_wanted) == 0;
-    if (state == SESSION_FAILED || idle || (handle->lingering && now >= handle->linger_until_ms) ||
-        !has_fd(handle)) {
+    if (state == SESSION_FAILED || idle ||
+        (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);
         return;
     }
@@ -274,8 +274,9 @@ start(void)
     if (!running) {
         struct audit_record line = AUDIT_RECORD_INIT;
         line.event = AUDIT_WARNING;
-        line.detail = "the service thread could not be started; handshakes go on only while "
-                      "the program reads or writes";
+        line.detail =
+            "the service thread could not be started; handshakes go on only while "
+            "the program reads or writes";
         audit_write(&line);
         running = true; /* said once */
     }
@@ -321,7 +322,8 @@ service_watch(struct handle *handle)
 static void
 forget_epoll(int fd)
 {
-    int epfd = (unsigned)fd < TABLE_FD_MAX ? atomic_exchange(&epoll_of_fd[fd], 0) - 1 : -1;
+    int epfd =
+        (unsigned)fd < TABLE_FD_MAX ? atomic_exchange(&epoll_of_fd[fd], 0) - 1 : -1;
     if (epfd >= 0) {
         (void)system_calls.epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL);
     }

@@ -188,7 +188,8 @@ session_free(struct handle *handle)
 }
 
 void
-session_log(const struct handle *handle, enum audit_event event, const struct failure *failure)
+session_log(const struct handle *handle, enum audit_event event,
+            const struct failure *failure)
 {
     const struct session *session = handle->session;
     const struct suite *suite = suite_by_number(session->cipher);
@@ -209,8 +210,9 @@ session_log(const struct handle *handle, enum audit_event event, const struct fa
         line.group = session->group;
         line.resumed = session->resumed;
     }
-    int64_t since = event == AUDIT_CLOSED && session->opened_ms != 0 ? session->opened_ms
-                                                                     : session->started_ms;
+    int64_t since = event == AUDIT_CLOSED && session->opened_ms != 0
+                        ? session->opened_ms
+                        : session->started_ms;
     line.duration_ms = session_now_ms() - since;
     if (event == AUDIT_CLOSED) {
         line.bytes_in = (int64_t)atomic_load(&session->record.rx.bytes);

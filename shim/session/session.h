@@ -34,10 +34,10 @@ union session_address {
 };
 
 enum session_state {
-    SESSION_CONNECTING,  /* TCP itself is not established yet */
+    SESSION_CONNECTING, /* TCP itself is not established yet */
     SESSION_HANDSHAKING,
     SESSION_OPEN,
-    SESSION_FAILED,      /* error says why; every call gives it */
+    SESSION_FAILED, /* error says why; every call gives it */
 };
 
 struct handshake; /* wolfSSL's part; private to the process that drives */
@@ -45,23 +45,23 @@ struct handshake; /* wolfSSL's part; private to the process that drives */
 /* Shared over fork; no pointers. */
 struct session {
     struct record record;
-    pthread_mutex_t lock;          /* guards state changes, early data, driver */
-    _Atomic int state;             /* enum session_state; grows only */
-    _Atomic int error;             /* errno once FAILED */
-    _Atomic bool dialling;         /* the real connect() has not come back yet */
-    _Atomic bool error_taken;      /* SO_ERROR has told it */
-    _Atomic bool connect_failed;   /* FAILED because TCP was: the fd may connect anew */
-    _Atomic bool early_was_full;   /* a writer got EAGAIN: it waits for an edge */
-    _Atomic int shut_wanted;       /* 1 + how of a shutdown(2) that waits, 0 = none */
+    pthread_mutex_t lock;        /* guards state changes, early data, driver */
+    _Atomic int state;           /* enum session_state; grows only */
+    _Atomic int error;           /* errno once FAILED */
+    _Atomic bool dialling;       /* the real connect() has not come back yet */
+    _Atomic bool error_taken;    /* SO_ERROR has told it */
+    _Atomic bool connect_failed; /* FAILED because TCP was: the fd may connect anew */
+    _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
+    _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
-    _Atomic int holders;           /* processes that have the session open */
-    _Atomic int driver;            /* pid whose handshake state is live; 0 = nobody's yet */
-    uint32_t early_len;            /* bytes in the early buffer */
-    int64_t started_ms;            /* CLOCK_MONOTONIC */
+    _Atomic int holders; /* processes that have the session open */
+    _Atomic int driver;  /* pid whose handshake state is live; 0 = nobody's yet */
+    uint32_t early_len;  /* bytes in the early buffer */
+    int64_t started_ms;  /* CLOCK_MONOTONIC */
     int64_t deadline_ms;
-    int64_t opened_ms;             /* 0 until open */
+    int64_t opened_ms; /* 0 until open */
     uint16_t version;
-    uint16_t cipher;               /* IANA number */
+    uint16_t cipher; /* IANA number */
     char group[24];
     bool is_server;
     bool resumed;
@@ -72,24 +72,24 @@ struct session {
 
 /* Process-private, its memory is never unmapped, so a stale pointer may be looked at. */
 struct handle {
-    _Atomic uint32_t refs;         /* fds + users under way + service; 0 = free */
-    _Atomic uint32_t fds;          /* entries of the fd table */
-    _Atomic int fd_hint;           /* some fd of it, -1 = none */
+    _Atomic uint32_t refs; /* fds + users under way + service; 0 = free */
+    _Atomic uint32_t fds;  /* entries of the fd table */
+    _Atomic int fd_hint;   /* some fd of it, -1 = none */
     struct session *session;
-    uint8_t *early;                /* SESSION_EARLY_LEN bytes, shared memory */
+    uint8_t *early; /* SESSION_EARLY_LEN bytes, shared memory */
     struct record_conn conn;
-    struct handshake *handshake;   /* under session->lock; NULL when not ours */
-    bool handed_over;              /* keys are in the record, early data may remain */
+    struct handshake *handshake; /* under session->lock; NULL when not ours */
+    bool handed_over;            /* keys are in the record, early data may remain */
     const struct policy_rule *rule;
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
     bool watched;
-    bool watch_again;              /* asked for while a step was under way */
-    bool lingering;                /* the program has closed its last fd */
-    int service_fd;                /* a dup of the service's own, -1 = none */
-    int64_t service_after_ms;      /* leave it to the program's threads until then */
+    bool watch_again;         /* asked for while a step was under way */
+    bool lingering;           /* the program has closed its last fd */
+    int service_fd;           /* a dup of the service's own, -1 = none */
+    int64_t service_after_ms; /* leave it to the program's threads until then */
     int64_t linger_until_ms;
-    uint32_t service_events;       /* what epoll watches service_fd for; 0 = not added */
+    uint32_t service_events; /* what epoll watches service_fd for; 0 = not added */
 };
 
 /*
@@ -124,14 +124,16 @@ void session_dialled(struct handle *handle, int fd, bool connected);
 int session_drive(struct handle *handle, int fd, short *events);
 
 /* Non-blocking I/O in every state; results as record_read() and record_write(). */
-ssize_t session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
-ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags);
+ssize_t session_read(struct handle *handle, int fd, const struct iovec *iov, int count,
+                     int flags);
+ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
+                      int flags);
 
 /* The caller's own system call has met, and so taken, an error of the socket. */
 void session_broken(struct handle *handle, int fd, int error);
 
-int session_readable(struct handle *handle, int fd);  /* 1: a read would not block */
-int session_writable(struct handle *handle);          /* 0: early buffer full */
+int session_readable(struct handle *handle, int fd); /* 1: a read would not block */
+int session_writable(struct handle *handle);         /* 0: early buffer full */
 size_t session_available(struct handle *handle, int fd);
 
 /* shutdown(2) on a governed socket; never blocks. Returns 0 or -errno. */
@@ -160,7 +162,8 @@ void session_before_exec(bool undo);
 void session_free(struct handle *handle);
 
 /* Ends the session for good: state, log, socket. The session's lock is held. */
-void session_fail(struct handle *handle, int fd, int error, const struct failure *failure);
+void session_fail(struct handle *handle, int fd, int error,
+                  const struct failure *failure);
 
 /* TCP is established: from now on the handshake's time runs. */
 void session_begin_handshake(struct session *session);
@@ -189,7 +192,8 @@ void session_fork_prepare(void);
 void session_fork_parent(void);
 void session_fork_child(void);
 
-/* Held for reading wherever private handshake state changes; fork takes it for writing. */
+/* Held for reading wherever private handshake state changes; fork takes it for writing.
+ */
 void session_fork_enter(void);
 void session_fork_leave(void);
 

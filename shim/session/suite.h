@@ -10,11 +10,11 @@
 #include "shim/record/record.h"
 
 struct suite {
-    uint16_t number;           /* IANA */
-    const char *name;          /* IANA */
-    const char *wolfssl_name;  /* as wolfSSL_CTX_set_cipher_list() wants it */
+    uint16_t number;          /* IANA */
+    const char *name;         /* IANA */
+    const char *wolfssl_name; /* as wolfSSL_CTX_set_cipher_list() wants it */
     enum record_suite aead;
-    uint8_t hash_len;          /* bytes of the suite's hash */
+    uint8_t hash_len; /* bytes of the suite's hash */
 };
 
 /* NULL for a suite that is not spoken. */

@@ -6,7 +6,8 @@
 
 #include "shim/session/session.h"
 
-#define TABLE_FD_MAX (1 << 20) /* Linux's default fs.nr_open; untouched pages cost nothing */
+#define TABLE_FD_MAX                                                                     \
+    (1 << 20) /* Linux's default fs.nr_open; untouched pages cost nothing */
 
 extern struct handle *_Atomic table_fds[TABLE_FD_MAX];
 
@@ -45,7 +46,8 @@ int table_add(int fd, struct handle *handle);
  */
 struct handle *table_remove(int fd);
 
-/* Makes a dup of some fd of the handle that cannot be closed meanwhile; -1 = none left. */
+/* Makes a dup of some fd of the handle that cannot be closed meanwhile; -1 = none left.
+ */
 int table_dup(struct handle *handle);
 
 /* Marks an fd as ours: the program's close() and dup2() leave it alone. */
@@ -57,7 +59,8 @@ bool table_owned(int fd);
 int table_raise(int fd);
 
 /* Calls visit for every governed fd, under the table's lock. */
-void table_each(void (*visit)(int fd, struct handle *handle, void *context), void *context);
+void table_each(void (*visit)(int fd, struct handle *handle, void *context),
+                void *context);
 
 void table_lock(void);
 void table_unlock(void);
