@@ -5,7 +5,8 @@
 #ifndef SHIM_SESSION_CONTEXT_H
 #define SHIM_SESSION_CONTEXT_H
 
-#include <wolfssl/options.h>
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
 #include <wolfssl/ssl.h>
 
 #include "config/material.h"

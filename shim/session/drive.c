@@ -7,7 +7,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include <wolfssl/options.h>
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/session/handshake.h"

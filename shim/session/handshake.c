@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
 #include <wolfssl/error-ssl.h>
-#include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/memory.h>
 

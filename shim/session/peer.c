@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <wolfssl/options.h>
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/sha256.h>
