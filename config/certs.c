@@ -13,12 +13,13 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+#define X509_VERSION_3 2 /* as it is encoded: RFC 5280, section 4.1 */
+
 const char *
 certs_error(int rc)
 {
-    /* It says that extensions need version 3; a version 1 certificate has none. */
     if (rc == ASN_VERSION_E) {
-        return "a certificate of version 1: only version 3 is accepted";
+        return "not of X.509 version 3";
     }
     return wc_GetErrorString(rc);
 }
@@ -95,6 +96,11 @@ read_one(const uint8_t *der, size_t len, struct certs_one *cert)
     }
     wc_InitDecodedCert(decoded, der, (word32)len, NULL);
     cert->error = wc_ParseCert(decoded, CERT_TYPE, NO_VERIFY, NULL);
+    /* RFC 8446, section 4.4.2.2, and RFC 5246, section 7.4.2; wolfSSL refuses version 1
+     * only where it has extensions all the same. */
+    if (cert->error == 0 && decoded->version != X509_VERSION_3) {
+        cert->error = ASN_VERSION_E;
+    }
     if (cert->error == 0) {
         cert->is_ca = decoded->isCA;
         read_serial(decoded, cert->serial);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define FILE_LEN_MAX ((size_t)4 << 20) /* a bundle of every CA there is has a tenth */
+#define FILE_LEN_MAX ((size_t)1 << 20) /* four times a bundle of every public CA */
 
 struct file {
     uint8_t *data; /* len bytes and a NUL behind them */

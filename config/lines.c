@@ -18,6 +18,7 @@ struct lines {
     bool dropped; /* the last line with a key was refused: what goes on with it is, too */
     bool had_fault; /* any problem reported */
     bool has_nul;
+    bool is_broken_header; /* this line */
     const struct lines_handler *handler;
 };
 
@@ -52,6 +53,16 @@ before_comment(const char *text, const char *end)
     return end;
 }
 
+/* What follows a broken header is in no section. */
+static void
+break_header(struct lines *lines)
+{
+    lines->is_broken_header = true;
+    lines->has_key = false;
+    lines->dropped = false;
+    lines->handler->section(lines->handler->context, lines->line, NULL);
+}
+
 static bool
 has_control(const char *text, const char *end)
 {
@@ -63,7 +74,7 @@ has_control(const char *text, const char *end)
     return false;
 }
 
-/* Returns whether inih may have the line; a broken header hides what follows it. */
+/* Returns whether inih may have the line. */
 static bool
 check_header(struct lines *lines, const char *text, const char *end)
 {
@@ -76,7 +87,7 @@ check_header(struct lines *lines, const char *text, const char *end)
     if (len < 3 || len - 2 >= sizeof(header) || end[-1] != ']') {
         problem(lines, "not a section's header: want [shim], [identity NAME], "
                        "[outbound NAME] or [inbound NAME]");
-        handler->section(handler->context, lines->line, NULL);
+        break_header(lines);
         return false;
     }
     memcpy(header, text + 1, len - 2);
@@ -134,15 +145,15 @@ drop(struct lines *lines, bool is_header)
     if (lines->is_more) {
         return;
     }
-    lines->has_key = !is_header;
-    lines->dropped = !is_header;
     if (is_header) {
-        lines->handler->section(lines->handler->context, lines->line, NULL);
+        break_header(lines);
+    } else {
+        lines->has_key = true;
+        lines->dropped = true;
     }
 }
 
-/* Decides what a line is, and how much of it inih gets to see: its length, 0 for nothing.
- */
+/* Decides what a line is; returns how many of its bytes inih gets to see. */
 static size_t
 check_line(struct lines *lines, const char *start, const char *end, int room)
 {
@@ -150,6 +161,7 @@ check_line(struct lines *lines, const char *start, const char *end, int room)
     bool good;
 
     lines->is_more = false;
+    lines->is_broken_header = false;
     while (text < end && is_blank(*text)) {
         text++;
     }
@@ -198,6 +210,11 @@ next_line(char *buffer, int room, void *stream)
         end--;
     }
     len = check_line(lines, start, end, room);
+    if (lines->is_broken_header) {
+        /* One in its place, so that inih forgets the key before it, too. */
+        start = "[?]";
+        len = strlen(start);
+    }
     memcpy(buffer, start, len);
     memcpy(buffer + len, "\n", 2);
     return buffer;

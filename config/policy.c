@@ -3,6 +3,7 @@
 #include "config/build.h"
 #include "config/draft.h"
 #include "config/file.h"
+#include "config/problem_list.h"
 #include "config/section.h"
 
 #include <errno.h>
@@ -80,19 +81,22 @@ make_empty(struct build *build, const char *path)
 struct policy *
 policy_load(const char *path, struct policy_report *report)
 {
-    struct build build = {.report = report};
-    int before = report->count;
+    struct problem_list list = {.report = report};
+    struct policy_report collect = {problem_list_add, &list, 0};
+    struct build build = {.report = &collect};
 
     build.policy = make_empty(&build, path);
     if (build.policy == NULL) {
         problem_add(report, path, 0, "%s", strerror(ENOMEM));
         return NULL;
     }
+    list.arena = build.arena;
     fill(&build, path);
     if (build.short_of_memory) {
         build_problem(&build, 0, "%s", strerror(ENOMEM));
     }
-    if (report->count != before) {
+    if (collect.count > 0) {
+        problem_list_tell(&list);
         policy_free(build.policy);
         return NULL;
     }
