@@ -88,6 +88,7 @@ patterns(void **state)
         {"[::/0]:*", "1.2.3.4 80", NULL, false},
         {"[::ffff:10.0.0.5]:80", "10.0.0.5 80", NULL, true},
         {"[::ffff:10.0.0.0/104]:80", "::ffff:10.9.9.9 80", NULL, true},
+        {"[::ffff:10.0.0.0/104]:80", "10.255.255.255 80", NULL, true},
         {"[::ffff:10.0.0.0/104]:80", "11.0.0.0 80", NULL, false},
         {"db.internal:5432", "10.0.0.1 5432", "db.internal", true},
         {"db.internal:5432", "10.0.0.1 5432", "DB.internal.", true},
