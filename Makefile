@@ -39,6 +39,7 @@ LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -lm -ldl
 CONFIG_SRC := $(wildcard config/*.c)
 RECORD_SRC := $(wildcard shim/record/*.c)
 SESSION_SRC := $(wildcard shim/session/*.c)
+TARGET_SRC := $(wildcard shim/target/*.c)
 INTERPOSE_SRC := $(wildcard shim/interpose/*.c)
 RUN_SRC := $(wildcard tools/run/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
@@ -91,7 +92,7 @@ $(call objs,$(INTERPOSE_SRC)): private CPPFLAGS += -U_FORTIFY_SOURCE
 
 # ---- products ---------------------------------------------------------------------
 
-$(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC))
+$(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC))
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
@@ -100,7 +101,7 @@ $(SHIM): $(LOWER_OBJ) $(call objs,$(INTERPOSE_SRC))
 # The library looks for this name, and leaves programs that have it alone.
 TOOL_LDFLAGS := -Wl,--export-dynamic-symbol=mtls_shim_is_tool
 
-$(RUN): $(call objs,$(RUN_SRC)) $(call objs,$(CONFIG_SRC))
+$(RUN): $(call objs,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
@@ -150,7 +151,7 @@ check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN)  ##
 test: check
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
-    $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))
+    $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))
 
 # ---- showing and measuring ------------------------------------------------------------
 

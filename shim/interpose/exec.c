@@ -1,47 +1,212 @@
 /*
- * exec: governed fds are close-on-exec, so the new program does not get them; and where
- * it is clear that it should have (fds 0 to 2), there is no exec.
+ * exec: for the kernel governed fds are close-on-exec.  Those that the program wants the
+ * next one to have (0 to 2, and what it says so of) go with their sessions; where that
+ * cannot be done, there is no exec.
  */
-#include "shim/interpose/govern.h"
-#include "shim/interpose/governed.h"
+#include "shim/interpose/exec.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 
-static int
-before(void)
+#include "shim/interpose/environment.h"
+#include "shim/interpose/govern.h"
+#include "shim/interpose/governed.h"
+#include "shim/interpose/wait.h"
+#include "shim/target/check.h"
+
+int
+exec_portable(int fd)
 {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (table_governs(fd)) {
-            govern_warn(
-                "exec was refused: the new program would get a governed connection "
-                "as its standard input or output");
-            errno = EACCES;
-            return -1;
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle == NULL) {
+        return -EACCES;
+    }
+    (void)wait_handshake(handle, fd, session_limits.handshake_timeout_ms);
+    int state = atomic_load(&handle->session->state);
+    if (state == SESSION_FAILED) {
+        return -EPIPE;
+    }
+    int memfd = state == SESSION_OPEN ? session_portable(handle, fd) : -EAGAIN;
+    if (memfd < 0) {
+        govern_warn("exec was refused: its connection's session cannot be passed on");
+    }
+    return memfd < 0 ? -EACCES : memfd;
+}
+
+/* The library's own headers, and the loader that this process was started with. */
+static bool
+read_own(struct target_elf *library, struct target_elf *self)
+{
+    Dl_info info;
+    bool read = false;
+    int own = dladdr(&real, &info) != 0 ? open(info.dli_fname, O_RDONLY | O_CLOEXEC) : -1;
+    int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (own >= 0 && exe >= 0) {
+        read = target_elf_read(own, library) == 0 && target_elf_read(exe, self) == 0;
+    }
+    if (own >= 0) {
+        real.close(own);
+    }
+    if (exe >= 0) {
+        real.close(exe);
+    }
+    return read;
+}
+
+bool
+exec_is_loadable(const char *file)
+{
+    char program[PATH_MAX];
+    struct target_elf library;
+    struct target_elf self;
+    struct target_refusal refusal;
+    if (target_find_program(file, program, &refusal) != 0) {
+        return true;
+    }
+    if (!read_own(&library, &self)) {
+        govern_warn("exec was refused: the library's own file cannot be read");
+        return false;
+    }
+    if (target_check(program, &library, self.loader, false, &refusal) != 0) {
+        char words[400];
+        snprintf(words, sizeof(words), "exec was refused a governed connection: %.300s",
+                 refusal.text);
+        govern_warn(words);
+        return false;
+    }
+    return true;
+}
+
+static bool
+goes_along(int fd)
+{
+    return fd <= STDERR_FILENO ? table_governs(fd) : table_inherited(fd);
+}
+
+static void
+find_any(int fd, struct handle *handle, void *context)
+{
+    bool *any = context;
+    (void)handle;
+    *any = *any || goes_along(fd);
+}
+
+static void
+pass_on(int fd, struct handle *handle, void *context)
+{
+    int *result = context;
+    (void)handle;
+    if (*result < 0 || !goes_along(fd)) {
+        return;
+    }
+    int memfd = exec_portable(fd);
+    if (memfd >= 0) {
+        (void)real.fcntl(memfd, F_SETFD, 0);
+    }
+    if (memfd >= 0 || memfd == -EPIPE) {
+        (void)real.fcntl(fd, F_SETFD, 0);
+    } else {
+        *result = memfd;
+    }
+}
+
+/* Puts back what pass_on() did. */
+static void
+take_back(int fd, struct handle *handle, void *context)
+{
+    (void)context;
+    if (goes_along(fd)) {
+        (void)real.fcntl(fd, F_SETFD, FD_CLOEXEC);
+        if (handle->goes_along) {
+            (void)real.fcntl(session_memfd(handle), F_SETFD, FD_CLOEXEC);
+            handle->goes_along = false;
         }
     }
-    if (table_count != 0) {
-        session_before_exec(false);
+}
+
+/* Returns 0, or -EACCES when there must be no exec. */
+static int
+before(const char *file)
+{
+    bool any = false;
+    int result = 0;
+    if (table_count == 0) {
+        return 0;
     }
+    table_each(find_any, &any);
+    if (any && !exec_is_loadable(file)) {
+        return -EACCES;
+    }
+    table_each(pass_on, &result);
+    if (result < 0) {
+        table_each(take_back, NULL);
+        return result;
+    }
+    session_before_exec(false);
     return 0;
 }
 
 /* exec has come back: it failed. */
-static int
-after(int result)
+static void
+after(void)
 {
-    int errno_then = errno;
     if (table_count != 0) {
         session_before_exec(true);
+        table_each(take_back, NULL);
     }
+}
+
+/* An exec by any of its functions, as what it is called with. */
+struct call {
+    const char *file; /* for the check */
+    const char *path; /* execveat(): as given */
+    int dir;          /* execveat(), fexecve() */
+    int flags;
+    char *const *argv;
+    char *const *env;
+};
+
+static int
+run(const struct call *call, int (*exec)(const struct call *call, char *const *env))
+{
+    int result = before(call->file);
+    if (result < 0) {
+        errno = -result;
+        return -1;
+    }
+    char **kept = environment_keep(call->env);
+    result = exec(call, kept != NULL ? kept : call->env);
+    int errno_then = errno;
+    free(kept);
+    after();
     errno = errno_then;
     return result;
+}
+
+static int
+by_path(const struct call *call, char *const *env)
+{
+    return real.execve(call->file, call->argv, env);
+}
+
+static int
+by_search(const struct call *call, char *const *env)
+{
+    return real.execvpe(call->file, call->argv, env);
+}
+
+static int
+by_fd(const struct call *call, char *const *env)
+{
+    return real.fexecve(call->dir, call->argv, env);
 }
 
 INTERPOSE int
 execve(const char *path, char *const argv[], char *const env[])
 {
     real_need();
-    return before() < 0 ? -1 : after(real.execve(path, argv, env));
+    struct call call = {.file = path, .argv = argv, .env = env};
+    return run(&call, by_path);
 }
 
 INTERPOSE int
@@ -54,7 +219,8 @@ INTERPOSE int
 execvpe(const char *file, char *const argv[], char *const env[])
 {
     real_need();
-    return before() < 0 ? -1 : after(real.execvpe(file, argv, env));
+    struct call call = {.file = file, .argv = argv, .env = env};
+    return run(&call, by_search);
 }
 
 INTERPOSE int
@@ -66,15 +232,38 @@ execvp(const char *file, char *const argv[])
 INTERPOSE int
 fexecve(int fd, char *const argv[], char *const env[])
 {
+    char path[32];
     real_need();
-    return before() < 0 ? -1 : after(real.fexecve(fd, argv, env));
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    struct call call = {.file = path, .dir = fd, .argv = argv, .env = env};
+    return run(&call, by_fd);
+}
+
+static int
+at_dir(const struct call *call, char *const *env)
+{
+    return real.execveat(call->dir, call->path, call->argv, env, call->flags);
 }
 
 INTERPOSE int
 execveat(int dir, const char *path, char *const argv[], char *const env[], int flags)
 {
+    char whole[PATH_MAX];
     real_need();
-    return before() < 0 ? -1 : after(real.execveat(dir, path, argv, env, flags));
+    if (dir == AT_FDCWD || path[0] == '/') {
+        snprintf(whole, sizeof(whole), "%s", path);
+    } else if (path[0] == '\0') {
+        snprintf(whole, sizeof(whole), "/proc/self/fd/%d", dir);
+    } else {
+        snprintf(whole, sizeof(whole), "/proc/self/fd/%d/%s", dir, path);
+    }
+    struct call call = {.file = whole,
+                        .path = path,
+                        .dir = dir,
+                        .flags = flags,
+                        .argv = argv,
+                        .env = env};
+    return run(&call, at_dir);
 }
 
 /* The arguments of an execl() as an array, up to and with the NULL; freed by the caller.
@@ -103,8 +292,8 @@ collect(const char *arg, va_list *args)
 }
 
 static int
-run(int (*exec)(const char *path, char *const argv[], char *const env[]),
-    const char *path, char **argv, char *const env[])
+run_list(int (*exec)(const char *path, char *const argv[], char *const env[]),
+         const char *path, char **argv, char *const env[])
 {
     if (argv == NULL) {
         errno = ENOMEM;
@@ -124,7 +313,7 @@ execl(const char *path, const char *arg, ...)
     va_start(args, arg);
     char **argv = collect(arg, &args);
     va_end(args);
-    return run(execve, path, argv, environ);
+    return run_list(execve, path, argv, environ);
 }
 
 INTERPOSE int
@@ -134,7 +323,7 @@ execlp(const char *file, const char *arg, ...)
     va_start(args, arg);
     char **argv = collect(arg, &args);
     va_end(args);
-    return run(execvpe, file, argv, environ);
+    return run_list(execvpe, file, argv, environ);
 }
 
 INTERPOSE int
@@ -145,17 +334,5 @@ execle(const char *path, const char *arg, ...)
     char **argv = collect(arg, &args);
     char *const *env = va_arg(args, char *const *);
     va_end(args);
-    return run(execve, path, argv, env);
-}
-
-/* posix_spawn() itself goes around us; a governed fd may not be given to its child. */
-INTERPOSE int
-posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int copy)
-{
-    real_need();
-    if (table_governs(fd)) {
-        govern_warn("posix_spawn was refused a governed connection for its child");
-        return EACCES;
-    }
-    return real.posix_spawn_file_actions_adddup2(actions, fd, copy);
+    return run_list(execve, path, argv, env);
 }

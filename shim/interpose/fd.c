@@ -10,19 +10,22 @@
 #include "shim/interpose/stdio.h"
 
 int
+fd_govern(int fd, struct handle *handle)
+{
+    /* No program gets the socket without its session (exec.c). */
+    (void)real.fcntl(fd, F_SETFD, FD_CLOEXEC);
+    int result = table_add(fd, handle);
+    if (result == 0) {
+        stdio_governed(fd);
+    }
+    return result;
+}
+
+int
 fd_share(int fd, int copy)
 {
     GOVERNED_SCOPE *handle = table_acquire(fd);
-    if (handle == NULL) {
-        return 0;
-    }
-    /* exec'ed programs know nothing of the session: they must not get the socket. */
-    (void)real.fcntl(copy, F_SETFD, FD_CLOEXEC);
-    int result = table_add(copy, handle);
-    if (result == 0) {
-        stdio_governed(copy);
-    }
-    return result;
+    return handle != NULL ? fd_govern(copy, handle) : 0;
 }
 
 void
@@ -163,6 +166,9 @@ dup_onto(int fd, int copy, int flags)
         }
         return result;
     }
+    if (governed) {
+        table_set_inherited(copy, (flags & O_CLOEXEC) == 0);
+    }
     return copy;
 }
 
@@ -203,7 +209,8 @@ control(int (*call)(int fd, int command, ...), int fd, int command, void *argume
         return (int)real_way_out(share_or_close(fd, copy), errno_before);
     }
     if (command == F_SETFD && table_governs(fd)) {
-        argument = (void *)((uintptr_t)argument | FD_CLOEXEC); /* as in fd_share() */
+        table_set_inherited(fd, ((uintptr_t)argument & FD_CLOEXEC) == 0);
+        argument = (void *)((uintptr_t)argument | FD_CLOEXEC); /* as in fd_govern() */
     }
     return call(fd, command, argument);
 }

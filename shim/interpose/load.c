@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shim/interpose/adopt.h"
+#include "shim/interpose/environment.h"
 #include "shim/interpose/epoll.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
@@ -138,6 +139,7 @@ load_policy(void)
         process.service = strdup(process.service); /* the program may change its own */
     }
     read_program();
+    environment_remember();
     open_log(policy);
     session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
     session_limits.connect_wait_ms = policy->connect_wait_ms;

@@ -218,6 +218,18 @@ int record_key_update(struct record_conn *conn, int fd, bool request_peer);
  */
 int record_drain(struct record_conn *conn, int fd);
 
+/*
+ * Moves a started record, with what its buffers hold, to memory of its own.  For whoever
+ * still has the old one, reading and writing end with -EPIPE.
+ *
+ *   to    out  its rec and buffers are set and zeroed; gets expanded keys
+ *   from  in   loses its secrets
+ *
+ * Returns  0; -EDEADLK from a signal handler; -ENOMEM; -ECONNRESET: nothing has moved.
+ */
+int record_move(struct record_conn *to, struct record_conn *from, int fd)
+    __attribute__((warn_unused_result));
+
 /* From here on a FIN reads as end of stream: the program itself shut the reading side. */
 void record_ignore_input(struct record_conn *conn);
 

@@ -40,7 +40,7 @@ static int64_t
 end_session(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
-    bool last = atomic_fetch_sub(&session->holders, 1) == 1;
+    bool last = holder_leave(&session->holders, session_pid());
     int state = atomic_load(&session->state);
     if (state == SESSION_HANDSHAKING &&
         (last || atomic_load(&session->driver) == session_pid())) {
@@ -108,12 +108,14 @@ session_close_all(void)
 static void
 hold(int fd, struct handle *handle, void *context)
 {
-    int *change = context;
-    /* Once per handle, not once per fd. */
-    if (atomic_load(&handle->fd_hint) == fd) {
-        int before = atomic_fetch_add(&handle->session->holders, *change);
-        if (*change < 0 && before == 1 &&
-            atomic_load(&handle->session->state) == SESSION_OPEN) {
+    const bool *undo = context;
+    /* Once per handle, not once per fd; and what goes along keeps our hold. */
+    if (atomic_load(&handle->fd_hint) == fd && !handle->goes_along) {
+        struct session *session = handle->session;
+        if (*undo) {
+            holder_add(&session->holders, session_pid());
+        } else if (holder_leave(&session->holders, session_pid()) &&
+                   atomic_load(&session->state) == SESSION_OPEN) {
             (void)record_close_notify(&handle->conn, fd);
         }
     }
@@ -122,6 +124,5 @@ hold(int fd, struct handle *handle, void *context)
 void
 session_before_exec(bool undo)
 {
-    int change = undo ? 1 : -1;
-    table_each(hold, &change);
+    table_each(hold, &undo);
 }

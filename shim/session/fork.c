@@ -51,7 +51,7 @@ share(struct handle *handle, void *context)
     if (atomic_load(&handle->fds) == 0) {
         return;
     }
-    atomic_fetch_add(&session->holders, 1);
+    holder_add(&session->holders, -session_pid()); /* the child's pid is not known yet */
     if (atomic_load(&session->driver) == session_pid() && handle->handshake != NULL &&
         !handle->handed_over) {
         atomic_store(&session->driver, 0);
@@ -85,8 +85,11 @@ session_fork_parent(void)
 static void
 inherit(struct handle *handle, void *context)
 {
-    (void)context;
+    const int *parent = context;
     uint32_t fds = atomic_load(&handle->fds);
+    if (fds != 0) {
+        holder_replace(&handle->session->holders, -*parent, session_pid());
+    }
     if (handle->service_fd >= 0) {
         /* The parent's service has its own; ours would keep the connection open. */
         table_disown(handle->service_fd);
@@ -99,19 +102,18 @@ inherit(struct handle *handle, void *context)
     handle->watched = handle->watch_again = handle->lingering = false;
     handle->service_after_ms = 0;
     record_conn_done(&handle->conn);
-    if (fds != 0) {
-        /* Another thread may have been at work on the expanded keys: make them anew. */
-        (void)record_conn_init(&handle->conn, &handle->session->record,
-                               handle->conn.rx_buffer, handle->conn.tx_buffer);
-    }
+    /* Another thread may have been at work on the expanded keys: make them anew. */
+    (void)record_conn_init(&handle->conn, &handle->session->record,
+                           handle->conn.rx_buffer, handle->conn.tx_buffer);
 }
 
 void
 session_fork_child(void)
 {
+    int parent = session_pid();
     atomic_store(&own_pid, 0);
     table_unlock();
-    pool_each(inherit, NULL);
+    pool_each(inherit, &parent);
     pool_seal();
     pool_unlock();
     service_fork_child();

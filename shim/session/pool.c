@@ -1,29 +1,35 @@
 #include "shim/session/pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define POOL_SLAB_COUNT 32
+#include "shim/session/system.h"
+#include "shim/session/table.h"
 
-/* What belongs to one session in a slab's shared memory, buffers apart from headers. */
-#define POOL_BUFFERS_LEN (RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN + SESSION_EARLY_LEN)
-#define POOL_PAGE 4096
-#define POOL_HEADERS_LEN                                                                 \
-    ((POOL_SLAB_COUNT * sizeof(struct session) + POOL_PAGE - 1) / POOL_PAGE * POOL_PAGE)
-#define POOL_SLAB_LEN (POOL_HEADERS_LEN + (size_t)POOL_SLAB_COUNT * POOL_BUFFERS_LEN)
+enum {
+    SLAB_COUNT = 32,  /* sessions in a shared slab */
+    ALONE_COUNT = 16, /* sessions of a process that get a slab each */
+    PAGE = 4096,
+};
 
 struct slab {
     struct slab *next;
     uint8_t *memory; /* shared; NULL while the slab holds nothing */
-    unsigned used;   /* handles in use */
-    bool sealed;     /* seen by another process: take nothing new from it */
-    bool taken[POOL_SLAB_COUNT];
-    struct handle handles[POOL_SLAB_COUNT];
+    int memfd;       /* -1 = anonymous */
+    unsigned count;  /* of handles: 1 or SLAB_COUNT */
+    unsigned used;
+    bool sealed; /* seen by another process: take nothing new from it */
+    bool taken[SLAB_COUNT];
+    struct handle handles[]; /* never given back (see struct handle) */
 };
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct slab *slabs;
+static unsigned alone_used;
 
 void
 pool_lock(void)
@@ -37,36 +43,90 @@ pool_unlock(void)
     pthread_mutex_unlock(&pool_mutex);
 }
 
-static void *
-map_pages(size_t len, int sharing)
+/* Sessions first, then their buffers, which stay untouched and so cost nothing. */
+static size_t
+headers_len(unsigned count)
 {
-    void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                        sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return (count * sizeof(struct session) + PAGE - 1) / PAGE * PAGE;
+}
+
+static size_t
+slab_len(unsigned count)
+{
+    return headers_len(count) + (size_t)count * POOL_BUFFERS_LEN;
+}
+
+static void *
+map_pages(size_t len, int flags, int memfd)
+{
+    void *memory =
+        mmap(NULL, len, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, memfd, 0);
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* A memfd of the length of a slab for one, among our own fds. Returns -1 without. */
+static int
+make_memfd(void)
+{
+    int memfd = memfd_create(POOL_MEMFD_NAME, MFD_CLOEXEC);
+    if (memfd < 0) {
+        return -1;
+    }
+    if (ftruncate(memfd, (off_t)slab_len(1)) != 0) {
+        system_calls.close(memfd);
+        return -1;
+    }
+    return table_raise(memfd);
+}
+
+static void
+drop_memfd(struct slab *slab)
+{
+    if (slab->memfd >= 0) {
+        table_disown(slab->memfd);
+        system_calls.close(slab->memfd);
+        slab->memfd = -1;
+    }
 }
 
 static int
 slab_fill(struct slab *slab)
 {
-    if (slab->memory == NULL) {
-        slab->memory = map_pages(POOL_SLAB_LEN, MAP_SHARED);
-        if (slab->memory == NULL) {
-            return -ENOMEM;
-        }
-        /* Keys do not belong in core files. */
-        (void)madvise(slab->memory, POOL_SLAB_LEN, MADV_DONTDUMP);
-        slab->sealed = false;
+    size_t len = slab_len(slab->count);
+    if (slab->memory != NULL) {
+        return 0;
     }
+    slab->memfd = slab->count == 1 ? make_memfd() : -1;
+    slab->memory = slab->memfd >= 0 ? map_pages(len, MAP_SHARED, slab->memfd)
+                                    : map_pages(len, MAP_SHARED | MAP_ANONYMOUS, -1);
+    if (slab->memory == NULL) {
+        drop_memfd(slab);
+        return -ENOMEM;
+    }
+    /* Keys do not belong in core files. */
+    (void)madvise(slab->memory, len, MADV_DONTDUMP);
+    slab->sealed = false;
     return 0;
 }
 
-/* A slab with a free place; handles' memory is never given back (see struct handle). */
+static void
+slab_empty(struct slab *slab)
+{
+    munmap(slab->memory, slab_len(slab->count));
+    slab->memory = NULL;
+    drop_memfd(slab);
+}
+
+/* A slab for so many that has a free place, or one without memory, or a new one. */
 static struct slab *
-slab_with_room(void)
+find_slab(unsigned count)
 {
     struct slab *empty = NULL;
     for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
-        if (slab->memory != NULL && !slab->sealed && slab->used < POOL_SLAB_COUNT) {
+        if (slab->count != count) {
+            continue;
+        }
+        if (slab->memory != NULL && !slab->sealed && slab->used < count) {
             return slab;
         }
         if (slab->memory == NULL) {
@@ -74,21 +134,22 @@ slab_with_room(void)
         }
     }
     if (empty == NULL) {
-        empty = map_pages(sizeof(*empty), MAP_PRIVATE);
-        if (empty == NULL) {
-            return NULL;
+        empty = map_pages(sizeof(*empty) + count * sizeof(struct handle),
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1);
+        if (empty != NULL) {
+            *empty = (struct slab){.next = slabs, .memfd = -1, .count = count};
+            slabs = empty;
         }
-        empty->next = slabs;
-        slabs = empty;
     }
-    return slab_fill(empty) == 0 ? empty : NULL;
+    return empty;
 }
 
-static void
+static struct handle *
 bind_handle(struct slab *slab, unsigned i)
 {
     struct handle *handle = &slab->handles[i];
-    uint8_t *buffers = slab->memory + POOL_HEADERS_LEN + (size_t)i * POOL_BUFFERS_LEN;
+    uint8_t *buffers =
+        slab->memory + headers_len(slab->count) + (size_t)i * POOL_BUFFERS_LEN;
 
     memset(handle, 0, sizeof(*handle));
     atomic_init(&handle->fd_hint, -1);
@@ -99,23 +160,40 @@ bind_handle(struct slab *slab, unsigned i)
     handle->conn.rx_buffer = buffers;
     handle->conn.tx_buffer = buffers + RECORD_RX_BUFFER_LEN;
     atomic_store(&handle->refs, 1);
+    slab->taken[i] = true;
+    slab->used++;
+    alone_used += slab->count == 1;
+    return handle;
+}
+
+static struct handle *
+take_locked(unsigned count)
+{
+    struct slab *slab = find_slab(count);
+    if (slab == NULL || slab_fill(slab) < 0) {
+        return NULL;
+    }
+    unsigned i = 0;
+    while (slab->taken[i]) {
+        i++;
+    }
+    return bind_handle(slab, i);
 }
 
 struct handle *
 pool_take(void)
 {
-    struct handle *handle = NULL;
     pool_lock();
-    struct slab *slab = slab_with_room();
-    for (unsigned i = 0; slab != NULL && i < POOL_SLAB_COUNT; i++) {
-        if (!slab->taken[i]) {
-            slab->taken[i] = true;
-            slab->used++;
-            bind_handle(slab, i);
-            handle = &slab->handles[i];
-            break;
-        }
-    }
+    struct handle *handle = take_locked(alone_used < ALONE_COUNT ? 1 : SLAB_COUNT);
+    pool_unlock();
+    return handle;
+}
+
+struct handle *
+pool_take_alone(void)
+{
+    pool_lock();
+    struct handle *handle = take_locked(1);
     pool_unlock();
     return handle;
 }
@@ -124,31 +202,84 @@ static struct slab *
 slab_of(const struct handle *handle)
 {
     struct slab *slab = slabs;
-    while (handle < slab->handles || handle >= slab->handles + POOL_SLAB_COUNT) {
+    while (handle < slab->handles || handle >= slab->handles + slab->count) {
         slab = slab->next;
     }
     return slab;
 }
 
+int
+pool_memfd(const struct handle *handle)
+{
+    pool_lock();
+    int memfd = slab_of(handle)->memfd;
+    pool_unlock();
+    return memfd;
+}
+
+uint8_t *
+pool_buffers(const struct handle *handle)
+{
+    return handle->early - RECORD_RX_BUFFER_LEN - RECORD_TX_BUFFER_LEN;
+}
+
 void
-pool_give(struct handle *handle)
+pool_give(struct handle *handle, bool wipe)
 {
     pool_lock();
     struct slab *slab = slab_of(handle);
-    size_t i = (size_t)(handle - slab->handles);
-    if (!slab->sealed) {
+    if (wipe) {
         memset(handle->session, 0, sizeof(*handle->session));
         /* Punches the buffers out of the shared memory; a no-op where untouched. */
-        (void)madvise(handle->conn.rx_buffer, POOL_BUFFERS_LEN, MADV_REMOVE);
+        (void)madvise(pool_buffers(handle), POOL_BUFFERS_LEN, MADV_REMOVE);
     }
     handle->session = NULL;
-    slab->taken[i] = false;
+    slab->taken[handle - slab->handles] = false;
     slab->used--;
-    if (slab->sealed && slab->used == 0) {
-        munmap(slab->memory, POOL_SLAB_LEN);
-        slab->memory = NULL;
+    alone_used -= slab->count == 1;
+    if (slab->used == 0 && (slab->sealed || slab->count == 1)) {
+        slab_empty(slab);
     }
     pool_unlock();
+}
+
+/* A memfd that is as long as ours, holds a session of this layout, and is in use. */
+static bool
+is_session(int memfd)
+{
+    struct stat st;
+    struct session head;
+    return fstat(memfd, &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size == (off_t)slab_len(1) &&
+           pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+           head.magic == SESSION_MAGIC && head.layout == sizeof(struct session);
+}
+
+struct handle *
+pool_adopt(int memfd)
+{
+    struct handle *handle = NULL;
+    if (!is_session(memfd)) {
+        return NULL;
+    }
+    uint8_t *memory = map_pages(slab_len(1), MAP_SHARED, memfd);
+    if (memory == NULL) {
+        return NULL;
+    }
+    (void)madvise(memory, slab_len(1), MADV_DONTDUMP);
+    pool_lock();
+    struct slab *slab =
+        map_pages(sizeof(*slab) + sizeof(struct handle), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (slab != NULL) {
+        *slab = (struct slab){
+            .next = slabs, .memory = memory, .memfd = memfd, .count = 1, .sealed = true};
+        slabs = slab;
+        handle = bind_handle(slab, 0);
+    } else {
+        munmap(memory, slab_len(1));
+    }
+    pool_unlock();
+    return handle;
 }
 
 void
@@ -160,8 +291,7 @@ pool_seal(void)
         }
         slab->sealed = true;
         if (slab->used == 0) {
-            munmap(slab->memory, POOL_SLAB_LEN);
-            slab->memory = NULL;
+            slab_empty(slab);
         }
     }
 }
@@ -170,7 +300,7 @@ void
 pool_each(void (*visit)(struct handle *handle, void *context), void *context)
 {
     for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
-        for (unsigned i = 0; i < POOL_SLAB_COUNT; i++) {
+        for (unsigned i = 0; i < slab->count; i++) {
             if (slab->taken[i]) {
                 visit(&slab->handles[i], context);
             }

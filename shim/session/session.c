@@ -48,8 +48,8 @@ session_unlock(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
-static int
-init_lock(pthread_mutex_t *lock)
+int
+session_init_lock(struct session *session)
 {
     pthread_mutexattr_t attr;
     int error = pthread_mutexattr_init(&attr);
@@ -59,7 +59,7 @@ init_lock(pthread_mutex_t *lock)
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
-    error = pthread_mutex_init(lock, &attr);
+    error = pthread_mutex_init(&session->lock, &attr);
     pthread_mutexattr_destroy(&attr);
     return -error;
 }
@@ -69,7 +69,7 @@ init_session(struct handle *handle, bool is_server, bool connecting,
              const struct policy_rule *rule, const char *name)
 {
     struct session *session = handle->session;
-    int result = init_lock(&session->lock);
+    int result = session_init_lock(session);
     if (result == 0) {
         result = record_init(&session->record);
     }
@@ -81,9 +81,12 @@ init_session(struct handle *handle, bool is_server, bool connecting,
         return result;
     }
     handle->rule = rule;
+    session->magic = SESSION_MAGIC;
+    session->layout = sizeof(*session);
+    snprintf(session->rule, sizeof(session->rule), "%s", rule->name);
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
-    atomic_store(&session->holders, 1);
+    holder_add(&session->holders, session_pid());
     atomic_store(&session->dialling, connecting);
     atomic_store(&session->driver, session_pid());
     session_begin_handshake(session);
@@ -125,15 +128,13 @@ session_open(int fd, bool is_server, bool connecting, const struct policy_rule *
         return -ENOMEM;
     }
     int result = init_session(handle, is_server, connecting, rule, name);
-    if (result < 0) {
-        table_release(handle);
-        return result;
+    if (result == 0) {
+        set_addresses(handle->session, fd, local, remote);
+        session_fork_enter();
+        handle->handshake = handshake_new(handle->session, rule);
+        session_fork_leave();
+        result = handle->handshake == NULL ? -ENOMEM : 0;
     }
-    set_addresses(handle->session, fd, local, remote);
-    session_fork_enter();
-    handle->handshake = handshake_new(handle->session, rule);
-    session_fork_leave();
-    result = handle->handshake == NULL ? -ENOMEM : 0;
     /* A program that is exec'ed knows nothing of the session: it must not get the fd. */
     if (result == 0 && system_calls.fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
         result = -errno;
@@ -143,6 +144,9 @@ session_open(int fd, bool is_server, bool connecting, const struct policy_rule *
     }
     if (result == 0 && !connecting) {
         service_watch(handle);
+    }
+    if (result < 0) {
+        (void)holder_leave(&handle->session->holders, session_pid());
     }
     table_release(handle);
     return result;
@@ -180,12 +184,13 @@ session_free(struct handle *handle)
     handle->handshake = NULL;
     session_fork_leave();
     record_conn_done(&handle->conn);
-    if (atomic_load(&session->holders) <= 0) {
+    bool last = holder_none(&session->holders);
+    if (last) {
         wc_ForceZero(handle->early, session->early_len);
         record_done(&session->record);
         pthread_mutex_destroy(&session->lock);
     }
-    pool_give(handle);
+    pool_give(handle, last);
 }
 
 void

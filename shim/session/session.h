@@ -20,10 +20,12 @@
 #include "config/policy.h"
 #include "shim/record/record.h"
 #include "shim/session/audit.h"
+#include "shim/session/holder.h"
 #include "shim/session/peer.h"
 #include "shim/session/reason.h"
 
 #define SESSION_NAME_LEN 256
+#define SESSION_RULE_LEN 128
 /* Plaintext written before the handshake is done: what one batch of records seals. */
 #define SESSION_EARLY_LEN RECORD_BATCH_PLAINTEXT_MAX
 
@@ -42,8 +44,13 @@ enum session_state {
 
 struct handshake; /* wolfSSL's part; private to the process that drives */
 
-/* Shared over fork; no pointers. */
+#define SESSION_MAGIC 0x736c746dU /* "mtls" */
+
+/* Shared over fork and exec; no pointers. */
 struct session {
+    uint32_t magic;  /* SESSION_MAGIC while in use */
+    uint32_t layout; /* sizeof(struct session): another version of us must not guess */
+    uint64_t cookie; /* SO_COOKIE of its socket; 0 = not asked for yet */
     struct record record;
     pthread_mutex_t lock;        /* guards state changes, early data, driver */
     _Atomic int state;           /* enum session_state; grows only */
@@ -54,10 +61,10 @@ struct session {
     _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
     _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
-    _Atomic int holders; /* processes that have the session open */
-    _Atomic int driver;  /* pid whose handshake state is live; 0 = nobody's yet */
-    uint32_t early_len;  /* bytes in the early buffer */
-    int64_t started_ms;  /* CLOCK_MONOTONIC */
+    struct holder_set holders;
+    _Atomic int driver; /* pid whose handshake state is live; 0 = nobody's yet */
+    uint32_t early_len; /* bytes in the early buffer */
+    int64_t started_ms; /* CLOCK_MONOTONIC */
     int64_t deadline_ms;
     int64_t opened_ms; /* 0 until open */
     uint16_t version;
@@ -66,6 +73,7 @@ struct session {
     bool is_server;
     bool resumed;
     union session_address local, remote;
+    char rule[SESSION_RULE_LEN]; /* its name, for a program that takes the session over */
     char dialled_name[SESSION_NAME_LEN]; /* empty: an address was dialled */
     struct peer peer;
 };
@@ -80,6 +88,7 @@ struct handle {
     struct record_conn conn;
     struct handshake *handshake; /* under session->lock; NULL when not ours */
     bool handed_over;            /* keys are in the record, early data may remain */
+    bool goes_along;             /* with the exec that is about to be made */
     const struct policy_rule *rule;
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
@@ -155,8 +164,41 @@ void session_last_close(struct handle *handle, int fd);
 /* Ends every session at exit of the process, within a bound. */
 void session_close_all(void);
 
-/* An exec would drop all sessions (undo = false), and did not (undo = true). */
+/* An exec would drop all sessions but those that go with it (undo = false), and did not
+ * (undo = true). */
 void session_before_exec(bool undo);
+
+/*
+ * Makes a session ready to go with an exec: it has a memfd of its own afterwards.  One
+ * that shared its memory with others moves, and is over for the processes that hold it.
+ *
+ *   handle  in  open
+ *   fd      in  some fd of it
+ *
+ * Returns  the memfd, close-on-exec; -errno.
+ */
+int session_portable(struct handle *handle, int fd);
+
+/* The memfd of a session that is portable; -1 = it is not. */
+int session_memfd(const struct handle *handle);
+
+/*
+ * Takes over a session that the image before exec has left.
+ *
+ *   memfd  in  taken over on success
+ *   rule   in  finds a rule of today's policy by its name and direction; NULL = none
+ *
+ * Returns  a handle with a reference for the caller, no fds yet; NULL: not one of ours.
+ */
+struct handle *session_adopt(int memfd,
+                             const struct policy_rule *(*rule)(const char *name,
+                                                               bool is_server));
+
+/* The adopted session has its fds: refuses it when the rule does, goes on else. */
+void session_adopted(struct handle *handle, int fd);
+
+/* SO_COOKIE, which tells whether two fds are the same socket; 0 = it has none. */
+uint64_t session_cookie(int fd);
 
 /* Drops a handle's last reference: called by table_release() only. */
 void session_free(struct handle *handle);
@@ -167,6 +209,9 @@ void session_fail(struct handle *handle, int fd, int error,
 
 /* TCP is established: from now on the handshake's time runs. */
 void session_begin_handshake(struct session *session);
+
+/* Prepares session->lock. Returns 0 or -errno. */
+int session_init_lock(struct session *session);
 
 /* Takes and gives back session->lock. Returns 0, or -EDEADLK from a signal handler. */
 int session_lock(struct session *session);

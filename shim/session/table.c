@@ -11,6 +11,7 @@ _Atomic int table_count;
 
 /* One past the highest fd ever entered, so that walks stay short. */
 static _Atomic int table_end;
+static _Atomic bool inherited_fds[TABLE_FD_MAX];
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* Stands for fds of our own: its refs stay 0, so nobody can acquire it. */
@@ -127,6 +128,7 @@ table_remove(int fd)
     }
     if (handle != NULL) {
         atomic_store(&table_fds[fd], NULL);
+        atomic_store(&inherited_fds[fd], false);
         atomic_fetch_sub(&table_count, 1);
         last = atomic_fetch_sub(&handle->fds, 1) == 1;
         if (!last && atomic_load(&handle->fd_hint) == fd) {
@@ -139,6 +141,41 @@ table_remove(int fd)
         handle = NULL;
     }
     return handle;
+}
+
+void
+table_replace(struct handle *old, struct handle *new)
+{
+    uint32_t moved = 0;
+    int end = atomic_load(&table_end);
+    table_lock();
+    for (int fd = 0; fd < end; fd++) {
+        if (atomic_load(&table_fds[fd]) == old) {
+            atomic_fetch_add(&new->refs, 1);
+            atomic_fetch_add(&new->fds, 1);
+            atomic_store(&new->fd_hint, fd);
+            atomic_store(&table_fds[fd], new);
+            moved++;
+        }
+    }
+    atomic_store(&old->fd_hint, -1);
+    atomic_fetch_sub(&old->fds, moved);
+    table_unlock();
+    while (moved-- > 0) {
+        table_release(old);
+    }
+}
+
+void
+table_set_inherited(int fd, bool inherited)
+{
+    atomic_store(&inherited_fds[fd], inherited);
+}
+
+bool
+table_inherited(int fd)
+{
+    return table_governs(fd) && atomic_load(&inherited_fds[fd]);
 }
 
 /* The highest number that fcntl(F_DUPFD) may be asked for, some way below the limit. */

@@ -46,6 +46,16 @@ int table_add(int fd, struct handle *handle);
  */
 struct handle *table_remove(int fd);
 
+/* Has every fd of old lead to new. The caller holds references to both. */
+void table_replace(struct handle *old, struct handle *new);
+
+/*
+ * Whether fd is to go with an exec: the program's own close-on-exec flag of a governed
+ * fd, which for the kernel is always set.  False at first.
+ */
+void table_set_inherited(int fd, bool inherited);
+bool table_inherited(int fd);
+
 /* Makes a dup of some fd of the handle that cannot be closed meanwhile; -1 = none left.
  */
 int table_dup(struct handle *handle);

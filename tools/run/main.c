@@ -1,10 +1,10 @@
 /* mtls-run: starts a program under mtls-shim, or says why it cannot. */
 #include "config/material.h"
 #include "config/policy.h"
-#include "tools/run/elf.h"
-#include "tools/run/find.h"
+#include "shim/target/elf.h"
+#include "shim/target/find.h"
 #include "tools/run/preload.h"
-#include "tools/run/target.h"
+#include "shim/target/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,19 +79,19 @@ parse_options(int argc, char **argv, struct options *options)
         default:
             fprintf(stderr, "mtls-run: %s: %s\n%s", argv[optind - 1],
                     c == ':' ? "needs a value" : "unknown option", usage);
-            return RUN_EXIT_OWN;
+            return TARGET_EXIT_OWN;
         }
     }
     options->command = argv + optind;
     if (options->command[0] == NULL) {
         fprintf(stderr, "mtls-run: no PROGRAM given\n%s", usage);
-        return RUN_EXIT_OWN;
+        return TARGET_EXIT_OWN;
     }
     return -1;
 }
 
 static int
-say_refusal(const struct run_refusal *refusal)
+say_refusal(const struct target_refusal *refusal)
 {
     fprintf(stderr, "mtls-run: %s\n", refusal->text);
     return refusal->status;
@@ -146,16 +146,16 @@ check_policy(const char *path)
 
 /* The loader of the C library that this program, and so the library, was built for. */
 static int
-read_own(const char *library, struct run_elf *library_elf, char loader[PATH_MAX])
+read_own(const char *library, struct target_elf *library_elf, char loader[PATH_MAX])
 {
-    struct run_elf self;
+    struct target_elf self;
     int rc;
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
         return -errno;
     }
-    rc = run_elf_read(fd, &self);
+    rc = target_elf_read(fd, &self);
     close(fd);
     if (rc != 0) {
         return rc;
@@ -165,7 +165,7 @@ read_own(const char *library, struct run_elf *library_elf, char loader[PATH_MAX]
     if (fd < 0) {
         return -errno;
     }
-    rc = run_elf_read(fd, library_elf);
+    rc = target_elf_read(fd, library_elf);
     close(fd);
     return rc;
 }
@@ -191,8 +191,8 @@ prepare(const struct options *options, const char *program)
     char library[PATH_MAX];
     char loader[PATH_MAX];
     char policy[PATH_MAX];
-    struct run_refusal refusal;
-    struct run_elf elf;
+    struct target_refusal refusal;
+    struct target_elf elf;
     int problems;
     int rc;
 
@@ -202,12 +202,12 @@ prepare(const struct options *options, const char *program)
     rc = read_own(library, &elf, loader);
     if (rc != 0) {
         fprintf(stderr, "mtls-run: %s: %s\n", library, strerror(-rc));
-        return RUN_EXIT_OWN;
+        return TARGET_EXIT_OWN;
     }
     if (options->verbose) {
         fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library, program);
     }
-    if (run_target_check(program, &elf, loader, options->verbose, &refusal) != 0) {
+    if (target_check(program, &elf, loader, options->verbose, &refusal) != 0) {
         return say_refusal(&refusal);
     }
     rc = policy_path(options->policy, policy);
@@ -229,7 +229,7 @@ prepare(const struct options *options, const char *program)
         fprintf(stderr, "mtls-run: LD_PRELOAD=%s: %s\n", library,
                 rc == -EINVAL ? "the path may hold neither spaces nor colons"
                               : strerror(-rc));
-        return RUN_EXIT_OWN;
+        return TARGET_EXIT_OWN;
     }
     return -1;
 }
@@ -238,7 +238,7 @@ int
 main(int argc, char **argv)
 {
     struct options options = {0};
-    struct run_refusal refusal;
+    struct target_refusal refusal;
     char program[PATH_MAX];
     const char *mode = getenv("MTLS_SHIM");
     int status = parse_options(argc, argv, &options);
@@ -246,7 +246,7 @@ main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (run_find_program(options.command[0], program, &refusal) != 0) {
+    if (target_find_program(options.command[0], program, &refusal) != 0) {
         return say_refusal(&refusal);
     }
     if (mode != NULL && strcmp(mode, "off") == 0) {
@@ -265,7 +265,7 @@ main(int argc, char **argv)
     }
     /* Not execv: a script without "#!" goes to the shell, as everywhere else. */
     execvp(program, options.command);
-    status = errno == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_REFUSED;
+    status = errno == ENOENT ? TARGET_EXIT_NOT_FOUND : TARGET_EXIT_REFUSED;
     fprintf(stderr, "mtls-run: %s: %s\n", program, strerror(errno));
     return status;
 }

@@ -10,7 +10,7 @@
 #define SEPARATORS " :" /* of LD_PRELOAD: ld.so(8) */
 
 int
-run_preload_find(char path[PATH_MAX], struct run_refusal *refusal)
+run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
 {
     static const char *const places[] = {
         "../lib/" RUN_PRELOAD_LIBRARY,
@@ -20,7 +20,7 @@ run_preload_find(char path[PATH_MAX], struct run_refusal *refusal)
     char *slash;
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-    refusal->status = RUN_EXIT_OWN;
+    refusal->status = TARGET_EXIT_OWN;
     if (len < 0) {
         int rc = -errno;
 

@@ -2,7 +2,7 @@
 #ifndef TOOLS_RUN_PRELOAD_H
 #define TOOLS_RUN_PRELOAD_H
 
-#include "tools/run/find.h"
+#include "shim/target/find.h"
 
 #define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
 
@@ -15,7 +15,7 @@
  *
  * Returns  0, or -E... with refusal->status 125.
  */
-int run_preload_find(char path[PATH_MAX], struct run_refusal *refusal)
+int run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     __attribute__((warn_unused_result));
 
 /*

@@ -1,25 +1,25 @@
 /* Finding the program to be started, and why one is refused. */
-#ifndef TOOLS_RUN_FIND_H
-#define TOOLS_RUN_FIND_H
+#ifndef SHIM_TARGET_FIND_H
+#define SHIM_TARGET_FIND_H
 
 #include <limits.h>
 
 /* The exit statuses of env(1) and the shells. */
-#define RUN_EXIT_OWN 125       /* mtls-run itself failed */
-#define RUN_EXIT_REFUSED 126   /* the program is there and cannot be run */
-#define RUN_EXIT_NOT_FOUND 127 /* there is no such program */
+#define TARGET_EXIT_OWN 125       /* mtls-run itself failed */
+#define TARGET_EXIT_REFUSED 126   /* the program is there and cannot be run */
+#define TARGET_EXIT_NOT_FOUND 127 /* there is no such program */
 
-struct run_refusal {
+struct target_refusal {
     int status;                    /* what to exit with */
     char text[2 * PATH_MAX + 256]; /* the cause, one line */
 };
 
 /* Fills in a refusal: printf-like text, and the status that suits rc; returns rc. */
-int run_refuse(struct run_refusal *refusal, int rc, const char *format, ...)
+int target_refuse(struct target_refusal *refusal, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* 0 when execve(2) would look into the file; -E... as it would fail. */
-int run_find_executable(const char *path) __attribute__((warn_unused_result));
+int target_find_executable(const char *path) __attribute__((warn_unused_result));
 
 /*
  * Resolves a program's name as execvp(3) does.
@@ -30,7 +30,8 @@ int run_find_executable(const char *path) __attribute__((warn_unused_result));
  *
  * Returns  0, or -E... with refusal->status 126 or 127.
  */
-int run_find_program(const char *name, char path[PATH_MAX], struct run_refusal *refusal)
+int target_find_program(const char *name, char path[PATH_MAX],
+                        struct target_refusal *refusal)
     __attribute__((warn_unused_result));
 
 #endif

@@ -1,4 +1,4 @@
-#include "tools/run/elf.h"
+#include "shim/target/elf.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ read_at(int fd, void *buffer, size_t len, off_t offset)
 }
 
 static int
-read_loader(int fd, const ElfW(Phdr) *header, struct run_elf *elf)
+read_loader(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
 {
     int rc;
 
@@ -48,7 +48,7 @@ read_loader(int fd, const ElfW(Phdr) *header, struct run_elf *elf)
 }
 
 int
-run_elf_read(int fd, struct run_elf *elf)
+target_elf_read(int fd, struct target_elf *elf)
 {
     ElfW(Ehdr) ehdr;
     ElfW(Phdr) phdr;
@@ -87,7 +87,7 @@ run_elf_read(int fd, struct run_elf *elf)
 }
 
 bool
-run_elf_same_machine(const struct run_elf *a, const struct run_elf *b)
+target_elf_same_machine(const struct target_elf *a, const struct target_elf *b)
 {
     return a->class == b->class && a->data == b->data && a->machine == b->machine;
 }

@@ -1,6 +1,6 @@
-#include "tools/run/target.h"
+#include "shim/target/check.h"
 
-#include "tools/run/script.h"
+#include "shim/target/script.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -17,9 +17,9 @@
 struct step {
     const char *path;
     const char *role; /* "" or "its interpreter " */
-    const struct run_elf *library;
+    const struct target_elf *library;
     const char *loader;
-    struct run_refusal *refusal;
+    struct target_refusal *refusal;
     const char *program; /* what the user named: begins each message */
 };
 
@@ -28,8 +28,8 @@ deny(const struct step *step, int rc, const char *text, const char *more)
 {
     bool self = step->role[0] == '\0';
 
-    return run_refuse(step->refusal, rc, "%s: %s%s%s%s%s", step->program, step->role,
-                      self ? "" : step->path, self ? "" : " ", text, more);
+    return target_refuse(step->refusal, rc, "%s: %s%s%s%s%s", step->program, step->role,
+                         self ? "" : step->path, self ? "" : " ", text, more);
 }
 
 /* Privileged programs: the loader drops LD_PRELOAD, so they would run in plaintext. */
@@ -66,9 +66,9 @@ same_file(const char *a, const char *b)
 }
 
 static int
-check_elf(const struct step *step, int fd, const struct run_elf *elf)
+check_elf(const struct step *step, int fd, const struct target_elf *elf)
 {
-    if (!run_elf_same_machine(elf, step->library)) {
+    if (!target_elf_same_machine(elf, step->library)) {
         return deny(step, -ENOEXEC,
                     "is for another kind of processor (or word size) than "
                     "libmtls_shim.so",
@@ -98,10 +98,10 @@ check_elf(const struct step *step, int fd, const struct run_elf *elf)
  * (script filled in), -E... when it is refused.
  */
 static int
-check_file(const struct step *step, struct run_script *script)
+check_file(const struct step *step, struct target_script *script)
 {
-    char head[RUN_SCRIPT_LINE];
-    struct run_elf elf;
+    char head[TARGET_SCRIPT_LINE];
+    struct target_elf elf;
     ssize_t len;
     int rc;
     int fd = open(step->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -110,12 +110,12 @@ check_file(const struct step *step, struct run_script *script)
         return deny(step, -EACCES,
                     "cannot be read, so it cannot be checked: ", strerror(errno));
     }
-    rc = run_elf_read(fd, &elf);
+    rc = target_elf_read(fd, &elf);
     if (rc == 0) {
         rc = check_elf(step, fd, &elf);
     } else if (rc == -ENOEXEC) {
         len = pread(fd, head, sizeof(head), 0);
-        if (len > 0 && run_script_parse(head, (size_t)len, script) == 0) {
+        if (len > 0 && target_script_parse(head, (size_t)len, script) == 0) {
             rc = 1;
         } else if (len >= 0 && memchr(head, '\0', (size_t)len) == NULL) {
             /* execvp hands a text file without "#!" to the shell. */
@@ -136,15 +136,15 @@ check_file(const struct step *step, struct run_script *script)
 static int
 resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
 {
-    char name[RUN_SCRIPT_LINE];
-    struct run_refusal found;
+    char name[TARGET_SCRIPT_LINE];
+    struct target_refusal found;
 
-    run_script_env(argument, name);
+    target_script_env(argument, name);
     if (name[0] == '\0') {
         return deny(step, -ENOEXEC, "names no program that could be checked: #! env ",
                     argument);
     }
-    if (run_find_program(name, path, &found) != 0) {
+    if (target_find_program(name, path, &found) != 0) {
         return deny(step, -ENOEXEC, "does not find: ", found.text);
     }
     return 0;
@@ -152,27 +152,27 @@ resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
 
 /* Moves on to the script's interpreter: writes its path, after checking it is there. */
 static int
-next_interpreter(const struct step *step, const struct run_script *script,
+next_interpreter(const struct step *step, const struct target_script *script,
                  char path[PATH_MAX])
 {
     int rc;
 
     snprintf(path, PATH_MAX, "%s", script->interpreter);
-    rc = run_find_executable(path);
+    rc = target_find_executable(path);
     if (rc != 0) {
-        return run_refuse(step->refusal, -ENOEXEC, "%s: its interpreter %s: %s",
-                          step->program, path, strerror(-rc));
+        return target_refuse(step->refusal, -ENOEXEC, "%s: its interpreter %s: %s",
+                             step->program, path, strerror(-rc));
     }
     return 0;
 }
 
 int
-run_target_check(const char *path, const struct run_elf *library, const char *loader,
-                 bool verbose, struct run_refusal *refusal)
+target_check(const char *path, const struct target_elf *library, const char *loader,
+             bool verbose, struct target_refusal *refusal)
 {
-    struct run_script script;
+    struct target_script script;
     char current[PATH_MAX];
-    char env_argument[RUN_SCRIPT_LINE] = "";
+    char env_argument[TARGET_SCRIPT_LINE] = "";
     struct step step = {current, "", library, loader, refusal, path};
     int scripts = 0;
 

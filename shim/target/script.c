@@ -1,13 +1,13 @@
-#include "tools/run/script.h"
+#include "shim/target/script.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
 int
-run_script_parse(const char *head, size_t len, struct run_script *script)
+target_script_parse(const char *head, size_t len, struct target_script *script)
 {
-    char line[RUN_SCRIPT_LINE];
+    char line[TARGET_SCRIPT_LINE];
     bool whole;
     char *start;
     char *end;
@@ -49,9 +49,9 @@ env_option_takes_word(const char *word)
 }
 
 void
-run_script_env(const char *argument, char program[RUN_SCRIPT_LINE])
+target_script_env(const char *argument, char program[TARGET_SCRIPT_LINE])
 {
-    char words[RUN_SCRIPT_LINE];
+    char words[TARGET_SCRIPT_LINE];
     char *state = NULL;
     bool options = true;
     const char *split = NULL;
@@ -67,7 +67,7 @@ run_script_env(const char *argument, char program[RUN_SCRIPT_LINE])
     if (split == NULL) {
         /* The kernel passes one word, spaces and all. */
         if (argument[0] != '-' && strchr(argument, '=') == NULL) {
-            memccpy(program, argument, '\0', RUN_SCRIPT_LINE);
+            memccpy(program, argument, '\0', TARGET_SCRIPT_LINE);
         }
         return;
     }
@@ -82,7 +82,7 @@ run_script_env(const char *argument, char program[RUN_SCRIPT_LINE])
         } else if (strchr(word, '=') != NULL) {
             options = false; /* an assignment: only the program can follow */
         } else {
-            memccpy(program, word, '\0', RUN_SCRIPT_LINE);
+            memccpy(program, word, '\0', TARGET_SCRIPT_LINE);
             return;
         }
     }

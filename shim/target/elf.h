@@ -1,11 +1,11 @@
 /* What an ELF file's headers say about whether a library can be preloaded into it. */
-#ifndef TOOLS_RUN_ELF_H
-#define TOOLS_RUN_ELF_H
+#ifndef SHIM_TARGET_ELF_H
+#define SHIM_TARGET_ELF_H
 
 #include <limits.h>
 #include <stdbool.h>
 
-struct run_elf {
+struct target_elf {
     unsigned char class;   /* ELFCLASS32 or ELFCLASS64 */
     unsigned char data;    /* ELFDATA2LSB or ELFDATA2MSB */
     unsigned machine;      /* EM_... */
@@ -23,9 +23,9 @@ struct run_elf {
  * Returns  0; -ENOEXEC when the file is not ELF; -EBADMSG when its headers are
  *          damaged; another -E... from reading.
  */
-int run_elf_read(int fd, struct run_elf *elf) __attribute__((warn_unused_result));
+int target_elf_read(int fd, struct target_elf *elf) __attribute__((warn_unused_result));
 
 /* Whether both are for the same class, byte order and processor. */
-bool run_elf_same_machine(const struct run_elf *a, const struct run_elf *b);
+bool target_elf_same_machine(const struct target_elf *a, const struct target_elf *b);
 
 #endif

@@ -1,9 +1,9 @@
 /* Whether the shim can be loaded into the program that is to be started. */
-#ifndef TOOLS_RUN_TARGET_H
-#define TOOLS_RUN_TARGET_H
+#ifndef SHIM_TARGET_CHECK_H
+#define SHIM_TARGET_CHECK_H
 
-#include "tools/run/elf.h"
-#include "tools/run/find.h"
+#include "shim/target/elf.h"
+#include "shim/target/find.h"
 
 #include <stdbool.h>
 
@@ -12,7 +12,7 @@
  * of scripts: dynamic, for the same processor and C library, and not privileged
  * (the loader ignores LD_PRELOAD in setuid, setgid and capability programs).
  *
- *   path     in   from run_find_program()
+ *   path     in   from target_find_program()
  *   library  in   the library's headers
  *   loader   in   path of the loader of the library's C library
  *   verbose  in   say on stderr what is looked at
@@ -20,8 +20,8 @@
  *
  * Returns  0, or -E... with refusal->status 126 or 127.
  */
-int run_target_check(const char *path, const struct run_elf *library, const char *loader,
-                     bool verbose, struct run_refusal *refusal)
+int target_check(const char *path, const struct target_elf *library, const char *loader,
+                 bool verbose, struct target_refusal *refusal)
     __attribute__((warn_unused_result));
 
 #endif

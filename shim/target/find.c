@@ -1,4 +1,4 @@
-#include "tools/run/find.h"
+#include "shim/target/find.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 int
-run_refuse(struct run_refusal *refusal, int rc, const char *format, ...)
+target_refuse(struct target_refusal *refusal, int rc, const char *format, ...)
 {
     va_list args;
 
     refusal->status =
-        rc == -ENOENT || rc == -ENOTDIR ? RUN_EXIT_NOT_FOUND : RUN_EXIT_REFUSED;
+        rc == -ENOENT || rc == -ENOTDIR ? TARGET_EXIT_NOT_FOUND : TARGET_EXIT_REFUSED;
     va_start(args, format);
     vsnprintf(refusal->text, sizeof(refusal->text), format, args);
     va_end(args);
@@ -24,7 +24,7 @@ run_refuse(struct run_refusal *refusal, int rc, const char *format, ...)
 }
 
 int
-run_find_executable(const char *path)
+target_find_executable(const char *path)
 {
     struct stat st;
 
@@ -41,17 +41,17 @@ run_find_executable(const char *path)
 }
 
 static int
-refuse_path(struct run_refusal *refusal, const char *path, int rc)
+refuse_path(struct target_refusal *refusal, const char *path, int rc)
 {
     switch (rc) {
     case -EISDIR:
-        return run_refuse(refusal, rc, "%s: is a directory", path);
+        return target_refuse(refusal, rc, "%s: is a directory", path);
     case -EACCES:
-        return run_refuse(refusal, rc, "%s: is not executable for this user", path);
+        return target_refuse(refusal, rc, "%s: is not executable for this user", path);
     case -ENOENT:
-        return run_refuse(refusal, rc, "%s: no such program", path);
+        return target_refuse(refusal, rc, "%s: no such program", path);
     default:
-        return run_refuse(refusal, rc, "%s: %s", path, strerror(-rc));
+        return target_refuse(refusal, rc, "%s: %s", path, strerror(-rc));
     }
 }
 
@@ -67,16 +67,17 @@ candidate(const char *dir, size_t len, const char *name, char path[PATH_MAX])
 }
 
 int
-run_find_program(const char *name, char path[PATH_MAX], struct run_refusal *refusal)
+target_find_program(const char *name, char path[PATH_MAX], struct target_refusal *refusal)
 {
     const char *search = getenv("PATH");
     int rc = -ENOENT;
 
     if (strchr(name, '/') != NULL) {
         if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX) {
-            return run_refuse(refusal, -ENAMETOOLONG, "%.200s...: name too long", name);
+            return target_refuse(refusal, -ENAMETOOLONG, "%.200s...: name too long",
+                                 name);
         }
-        rc = run_find_executable(path);
+        rc = target_find_executable(path);
         return rc == 0 ? 0 : refuse_path(refusal, path, rc);
     }
     if (search == NULL) {
@@ -86,7 +87,7 @@ run_find_program(const char *name, char path[PATH_MAX], struct run_refusal *refu
         size_t len = strcspn(dir, ":");
 
         if (candidate(dir, len, name, path)) {
-            int got = run_find_executable(path);
+            int got = target_find_executable(path);
 
             if (got == 0) {
                 return 0;
@@ -101,8 +102,8 @@ run_find_program(const char *name, char path[PATH_MAX], struct run_refusal *refu
         }
     }
     if (rc == -EACCES) {
-        return run_refuse(refusal, rc,
-                          "%s: found in PATH, but not executable for this user", name);
+        return target_refuse(refusal, rc,
+                             "%s: found in PATH, but not executable for this user", name);
     }
-    return run_refuse(refusal, rc, "%s: no such program in PATH", name);
+    return target_refuse(refusal, rc, "%s: no such program in PATH", name);
 }

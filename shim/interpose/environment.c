@@ -1,0 +1,147 @@
+#include "shim/interpose/environment.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/interpose/real.h"
+
+#define PRELOAD "LD_PRELOAD"
+
+/* Each as "NAME=value" once remembered; NULL = this process had none. */
+static struct {
+    const char *name;
+    char *line;
+} kept[] = {
+    {PRELOAD, NULL},
+    {"MTLS_SHIM", NULL},
+    {"MTLS_SHIM_POLICY", NULL},
+    {"MTLS_SHIM_SERVICE", NULL},
+    {"MTLS_SHIM_LOG", NULL},
+    {"MTLS_SHIM_LOG_LEVEL", NULL},
+};
+#define KEPT_COUNT (sizeof(kept) / sizeof(kept[0]))
+
+static const char *library; /* our own file */
+
+static char *
+make_line(const char *name, const char *value)
+{
+    char *line = NULL;
+    return asprintf(&line, "%s=%s", name, value) < 0 ? NULL : line;
+}
+
+void
+environment_remember(void)
+{
+    Dl_info info;
+    library = dladdr(&real, &info) != 0 ? info.dli_fname : NULL;
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        const char *value = getenv(kept[i].name);
+        kept[i].line = value != NULL ? make_line(kept[i].name, value) : NULL;
+    }
+}
+
+static bool
+is(const char *line, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(line, name, len) == 0 && line[len] == '=';
+}
+
+static int
+find(char *const env[], const char *name)
+{
+    for (int i = 0; env != NULL && env[i] != NULL; i++) {
+        if (is(env[i], name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Whether LD_PRELOAD is there but without us; an absent one is lacking anyway. */
+static bool
+lost_library(char *const env[])
+{
+    int at = find(env, PRELOAD);
+    return at >= 0 && library != NULL && strstr(env[at], library) == NULL;
+}
+
+static bool
+lacks(char *const env[], size_t i)
+{
+    return kept[i].line != NULL && find(env, kept[i].name) < 0;
+}
+
+char **
+environment_keep(char *const env[])
+{
+    size_t count = 0;
+    size_t missing = 0;
+    bool lost = lost_library(env);
+    if (kept[0].line == NULL) {
+        return NULL; /* not loaded by LD_PRELOAD: then not by us either */
+    }
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        missing += lacks(env, i);
+    }
+    while (env != NULL && env[count] != NULL) {
+        count++;
+    }
+    char **whole =
+        missing > 0 || lost ? malloc((count + missing + 1) * sizeof(*whole)) : NULL;
+    if (whole == NULL) {
+        return NULL;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        /* What else was to be preloaded gives way: our own line had it, if it was ours.
+         */
+        whole[used++] = lost && is(env[i], PRELOAD) ? kept[0].line : env[i];
+    }
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        if (lacks(env, i)) {
+            whole[used++] = kept[i].line;
+        }
+    }
+    whole[used] = NULL;
+    return whole;
+}
+
+/* The first URI of "DNS:a, URI:spiffe://b, IP:c"; a comma inside one is escaped. */
+static void
+first_uri(const char *san, char uri[PEER_SAN_LEN])
+{
+    const char *start = strncmp(san, "URI:", 4) == 0 ? san : strstr(san, ", URI:");
+    start = start == NULL ? NULL : start == san ? san + 4 : start + 6;
+    const char *end = start != NULL ? strstr(start, ", ") : NULL;
+    size_t len = start == NULL ? 0 : end != NULL ? (size_t)(end - start) : strlen(start);
+    memcpy(uri, start != NULL ? start : "", len);
+    uri[len] = '\0';
+}
+
+void
+environment_set_peer(const struct peer *peer)
+{
+    char uri[PEER_SAN_LEN] = "";
+    if (peer != NULL) {
+        first_uri(peer->san, uri);
+    }
+    const struct {
+        const char *name;
+        const char *value;
+    } told[] = {
+        {"MTLS_PEER_SUBJECT", peer != NULL ? peer->subject : ""},
+        {"MTLS_PEER_URI", uri},
+        {"MTLS_PEER_SHA256", peer != NULL ? peer->sha256 : ""},
+    };
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        if (told[i].value[0] != '\0') {
+            (void)setenv(told[i].name, told[i].value, 1);
+        } else if (getenv(told[i].name) != NULL) {
+            (void)unsetenv(told[i].name);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/*
+ * The environment that keeps the shim over exec, also where a program hands on one of
+ * its own making.
+ */
+#ifndef SHIM_INTERPOSE_ENVIRONMENT_H
+#define SHIM_INTERPOSE_ENVIRONMENT_H
+
+#include "shim/session/peer.h"
+
+/* Remembers what this process was started with. */
+void environment_remember(void);
+
+/*
+ * Completes an environment by those of LD_PRELOAD and MTLS_SHIM_* that it lacks and this
+ * process had; the library is in LD_PRELOAD then.
+ *
+ *   env  in  NULL-terminated; NULL is an empty one
+ *
+ * Returns  a new array for free(), its strings are env's and ours; NULL when env lacks
+ *          nothing (or there is no memory).
+ */
+char **environment_keep(char *const env[]);
+
+/*
+ * Tells the program who is at the other end of its standard input, in MTLS_PEER_SUBJECT,
+ * MTLS_PEER_URI and MTLS_PEER_SHA256; NULL: takes away what claims to.
+ */
+void environment_set_peer(const struct peer *peer);
+
+#endif

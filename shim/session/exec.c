@@ -1,0 +1,124 @@
+/* Sessions that outlive an exec: how they are left, and how they are found. */
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shim/session/pool.h"
+#include "shim/session/service.h"
+#include "shim/session/system.h"
+#include "shim/session/table.h"
+
+uint64_t
+session_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof(cookie);
+    int got = system_calls.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+    return got == 0 ? cookie : 0;
+}
+
+/* For whoever else holds it, the session is over; nothing is sent, nothing logged. */
+static void
+leave_behind(struct session *old)
+{
+    atomic_store(&old->error, EPIPE);
+    atomic_store(&old->error_taken, true);
+    atomic_store(&old->closed_logged, true);
+    atomic_store(&old->state, SESSION_FAILED);
+    (void)holder_leave(&old->holders, session_pid());
+}
+
+/* The caller holds the old session's lock, and nobody knows of the new one yet. */
+static int
+move_content(struct handle *to, struct handle *from, int fd)
+{
+    struct session *new = to->session;
+    memcpy(new, from->session, sizeof(*new));
+    int result = session_init_lock(new);
+    if (result == 0) {
+        result = record_move(&to->conn, &from->conn, fd);
+    }
+    if (result == 0) {
+        memset(&new->holders, 0, sizeof(new->holders));
+        holder_add(&new->holders, session_pid());
+        to->rule = from->rule;
+        to->handed_over = true;
+        leave_behind(from->session);
+    }
+    return result;
+}
+
+static int
+move(struct handle *old, int fd)
+{
+    struct handle *new = pool_take_alone();
+    int memfd = new != NULL ? pool_memfd(new) : -1;
+    int result = memfd >= 0 ? session_lock(old->session) : -ENOMEM;
+    if (result == 0) {
+        result = move_content(new, old, fd);
+        session_unlock(old->session);
+    }
+    if (result == 0) {
+        table_replace(old, new);
+        new->goes_along = true;
+    }
+    if (new != NULL) {
+        table_release(new);
+    }
+    return result < 0 ? result : memfd;
+}
+
+int
+session_portable(struct handle *handle, int fd)
+{
+    handle->session->cookie = session_cookie(fd);
+    int memfd = pool_memfd(handle);
+    if (memfd < 0) {
+        return move(handle, fd);
+    }
+    handle->goes_along = true;
+    return memfd;
+}
+
+int
+session_memfd(const struct handle *handle)
+{
+    return pool_memfd(handle);
+}
+
+struct handle *
+session_adopt(int memfd,
+              const struct policy_rule *(*rule)(const char *name, bool is_server))
+{
+    struct handle *handle = pool_adopt(memfd);
+    if (handle == NULL) {
+        return NULL;
+    }
+    struct session *session = handle->session;
+    handle->rule = rule(session->rule, session->is_server);
+    handle->handed_over = true;
+    (void)holder_leave(&session->holders,
+                       session_pid()); /* exec keeps the pid, spawn not */
+    holder_add(&session->holders, session_pid());
+    if (record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
+                         handle->conn.tx_buffer) < 0) {
+        handle->rule = NULL;
+    }
+    return handle;
+}
+
+void
+session_adopted(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    struct failure failure;
+    if (handle->rule->mode != POLICY_MODE_MTLS && session_lock(session) == 0) {
+        failure_set(&failure, REASON_DENIED_BY_RULE,
+                    "after exec no rule %s lets the connection go on", session->rule);
+        session_fail(handle, fd, EACCES, &failure);
+        session_unlock(session);
+    } else if (record_pending(&handle->conn)) {
+        service_watch(handle);
+    }
+}
