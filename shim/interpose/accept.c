@@ -9,13 +9,13 @@ static void
 turn_away(int fd)
 {
     struct linger none = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    (void)real.setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
     real.close(fd);
 }
 
 /* Returns 0 the program may have it; -EACCES the rule turned it away; other -errno. */
 static int
-admit(int fd, const struct sockaddr *address, socklen_t len)
+admit(int fd, const struct sockaddr *address, socklen_t len, int flags)
 {
     union session_address local, remote;
     socklen_t local_len = sizeof(local);
@@ -33,7 +33,11 @@ admit(int fd, const struct sockaddr *address, socklen_t len)
     if (rule->mode != POLICY_MODE_MTLS) {
         return -EACCES;
     }
-    return session_open(fd, true, false, rule, &local, &remote, NULL);
+    int result = session_open(fd, true, false, rule, &local, &remote, NULL);
+    if (result == 0 && (flags & SOCK_CLOEXEC) != 0) {
+        table_set_exec(fd, TABLE_EXEC_CLOSED);
+    }
+    return result;
 }
 
 static void
@@ -57,7 +61,7 @@ accept_next(int fd, struct sockaddr *address, socklen_t *address_len, int flags)
         if (got < 0) {
             return -errno;
         }
-        int result = admit(got, (const struct sockaddr *)&remote, len);
+        int result = admit(got, (const struct sockaddr *)&remote, len, flags);
         if (result == 0) {
             give_address(&remote, len, address, address_len);
             return got;

@@ -86,7 +86,7 @@ adopt_session(int memfd, const struct open_fds *open_fds)
         int fd = open_fds->fds[i];
         if (fd != memfd && session_cookie(fd) == handle->session->cookie &&
             fd_govern(fd, handle) == 0) {
-            table_set_inherited(fd, true);
+            table_set_exec(fd, TABLE_EXEC_WANTED);
             last = fd;
         }
     }

@@ -15,9 +15,12 @@ begin_session(int fd, const struct policy_rule *rule, const union session_addres
 {
     int off = 0;
     /* connect() would do nothing, and the first write would be part of the SYN. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
+    (void)real.setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
+    int flags = real.fcntl(fd, F_GETFD);
     int result = session_open(fd, false, true, rule, NULL, remote, name);
     if (result == 0) {
+        table_set_exec(fd,
+                       (flags & FD_CLOEXEC) != 0 ? TABLE_EXEC_CLOSED : TABLE_EXEC_UNSAID);
         epoll_governed(fd);
     }
     return result;
@@ -40,7 +43,8 @@ dial(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     if (result == 0 || result == -EINPROGRESS || result == -EINTR) {
         session_dialled(handle, fd, result == 0);
     }
-    if (result == 0 && session_limits.connect_wait_ms > 0 && !wait_is_nonblocking(fd)) {
+    if (result == 0 && session_limits.connect_wait_ms > 0 &&
+        !wait_is_nonblocking(handle, fd)) {
         result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
     }
     return result;
@@ -103,7 +107,7 @@ connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, sockl
                      address.__sockaddr__->sa_family == AF_UNSPEC;
     if (dissolved || (connecting && !goes_on(result))) {
         drop_session(fd);
-    } else if (connecting && result == 0 && !wait_is_nonblocking(fd)) {
+    } else if (connecting && result == 0 && !wait_is_nonblocking(handle, fd)) {
         result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
     }
     return result;

@@ -80,7 +80,9 @@ exec_is_loadable(const char *file)
 static bool
 goes_along(int fd)
 {
-    return fd <= STDERR_FILENO ? table_governs(fd) : table_inherited(fd);
+    enum table_exec exec = table_get_exec(fd);
+    return exec == TABLE_EXEC_WANTED ||
+           (exec == TABLE_EXEC_UNSAID && fd <= STDERR_FILENO && table_governs(fd));
 }
 
 static void

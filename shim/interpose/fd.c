@@ -8,6 +8,7 @@
 #include "shim/interpose/epoll.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/wait.h"
 
 int
 fd_govern(int fd, struct handle *handle)
@@ -167,7 +168,8 @@ dup_onto(int fd, int copy, int flags)
         return result;
     }
     if (governed) {
-        table_set_inherited(copy, (flags & O_CLOEXEC) == 0);
+        table_set_exec(copy,
+                       (flags & O_CLOEXEC) == 0 ? TABLE_EXEC_WANTED : TABLE_EXEC_CLOSED);
     }
     return copy;
 }
@@ -196,23 +198,52 @@ dup3(int fd, int copy, int flags)
     return (int)real_way_out(dup_onto(fd, copy, flags), errno_before);
 }
 
+typedef int control_function(int fd, int command, ...);
+
 static int
-control(int (*call)(int fd, int command, ...), int fd, int command, void *argument)
+control_governed(struct handle *handle, control_function *call, int fd, int command,
+                 void *argument)
+{
+    bool closed;
+    int copy;
+    switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        copy = share_or_close(fd, call(fd, F_DUPFD_CLOEXEC, argument));
+        if (copy >= 0 && command == F_DUPFD_CLOEXEC) {
+            table_set_exec(copy, TABLE_EXEC_CLOSED);
+        }
+        return copy;
+    case F_GETFD:
+        return table_get_exec(fd) == TABLE_EXEC_CLOSED ? FD_CLOEXEC : 0;
+    case F_SETFD: /* the kernel's stays as it is: fd_govern() */
+        closed = ((uintptr_t)argument & FD_CLOEXEC) != 0;
+        table_set_exec(fd, closed ? TABLE_EXEC_CLOSED : TABLE_EXEC_WANTED);
+        return 0;
+    case F_SETFL:
+        wait_forget_mode(handle);
+        break;
+    default:
+        break;
+    }
+    int result = call(fd, command, argument);
+    return result < 0 ? -errno : result;
+}
+
+static int
+control(control_function *call, int fd, int command, void *argument)
 {
     if (table_owned(fd)) {
         errno = EBADF;
         return -1;
     }
-    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-        int errno_before = errno;
-        int copy = call(fd, command, argument);
-        return (int)real_way_out(share_or_close(fd, copy), errno_before);
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle == NULL) {
+        return call(fd, command, argument);
     }
-    if (command == F_SETFD && table_governs(fd)) {
-        table_set_inherited(fd, ((uintptr_t)argument & FD_CLOEXEC) == 0);
-        argument = (void *)((uintptr_t)argument | FD_CLOEXEC); /* as in fd_govern() */
-    }
-    return call(fd, command, argument);
+    int errno_before = errno;
+    return (int)real_way_out(control_governed(handle, call, fd, command, argument),
+                             errno_before);
 }
 
 INTERPOSE int
@@ -248,8 +279,12 @@ ioctl(int fd, unsigned long request, ...)
     void *argument = va_arg(args, void *);
     va_end(args);
     real_need();
-    GOVERNED_SCOPE *handle = request == FIONREAD ? table_acquire(fd) : NULL;
-    if (handle == NULL) {
+    GOVERNED_SCOPE *handle =
+        request == FIONREAD || request == FIONBIO ? table_acquire(fd) : NULL;
+    if (handle != NULL && request == FIONBIO) {
+        wait_forget_mode(handle);
+    }
+    if (handle == NULL || request != FIONREAD) {
         return real.ioctl(fd, request, argument);
     }
     int errno_before = errno;

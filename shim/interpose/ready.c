@@ -8,11 +8,12 @@
 #define IDLE_NS 1000000L           /* when another process is at work on the handshake */
 
 static bool
-is_doubtful(const struct handle *handle, int fd)
+is_doubtful(struct handle *handle, int fd)
 {
     const struct session *session = handle->session;
     return atomic_load(&session->state) != SESSION_OPEN ||
-           atomic_load(&session->record.rx.bytes) == 0 || !wait_is_nonblocking(fd);
+           atomic_load(&session->record.rx.bytes) == 0 ||
+           !wait_is_nonblocking(handle, fd);
 }
 
 bool

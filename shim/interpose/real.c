@@ -30,6 +30,7 @@ lend_to_lower_layers(void)
     system_calls.poll = real.poll;
     system_calls.fcntl = real.fcntl;
     system_calls.getsockopt = real.getsockopt;
+    system_calls.setsockopt = real.setsockopt;
     system_calls.epoll_ctl = real.epoll_ctl;
     system_calls.epoll_wait = real.epoll_wait;
 }

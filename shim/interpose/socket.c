@@ -1,12 +1,35 @@
 /* Calls on a governed socket that move no data. */
 #include "shim/interpose/governed.h"
 
+#include <netinet/tcp.h>
 #include <string.h>
 
 int
 governed_shutdown(struct handle *handle, int fd, int how)
 {
     return session_shutdown(handle, fd, how);
+}
+
+/* TCP_NODELAY is ours for a while: see session_get_nodelay(). */
+static bool
+is_nodelay(int level, int name, const void *value, size_t len)
+{
+    return level == IPPROTO_TCP && name == TCP_NODELAY && value != NULL &&
+           len >= sizeof(int);
+}
+
+int
+governed_setsockopt(struct handle *handle, int fd, int level, int name, const void *value,
+                    socklen_t len)
+{
+    if (is_nodelay(level, name, value, len)) {
+        int on;
+        memcpy(&on, value, sizeof(on));
+        if (session_set_nodelay(handle, on != 0) == 0) {
+            return 0;
+        }
+    }
+    return real.setsockopt(fd, level, name, value, len) < 0 ? -errno : 0;
 }
 
 int
@@ -21,6 +44,14 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
         if (error != 0) {
             memcpy(value, &error, sizeof(error));
             *len = sizeof(error);
+            return 0;
+        }
+    }
+    if (len != NULL && is_nodelay(level, name, value, *len)) {
+        int on = session_get_nodelay(handle);
+        if (on >= 0) {
+            memcpy(value, &on, sizeof(on));
+            *len = sizeof(on);
             return 0;
         }
     }

@@ -51,14 +51,14 @@ forget(const posix_spawn_file_actions_t *actions)
 /* The child holds the sessions, too, from before it exists. Returns whether there are
  * any. */
 static bool
-hold(const posix_spawn_file_actions_t *actions, void (*act)(struct holder_set *, pid_t),
+hold(const posix_spawn_file_actions_t *actions, void (*act)(struct session *, pid_t),
      pid_t child)
 {
     bool any = false;
     pthread_mutex_lock(&promises_mutex);
     for (int i = 0; actions != NULL && i < PROMISES; i++) {
         if (promises[i].actions == actions) {
-            act(&promises[i].handle->session->holders, child);
+            act(promises[i].handle->session, child);
             any = true;
         }
     }
@@ -97,16 +97,20 @@ posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
 }
 
 static void
-reserve(struct holder_set *holders, pid_t child)
+reserve(struct session *session, pid_t child)
 {
     (void)child;
-    holder_add(holders, -session_pid());
+    holder_add(&session->holders, -session_pid());
+    atomic_fetch_add(&session->mappings, 1);
 }
 
 static void
-give(struct holder_set *holders, pid_t child)
+give(struct session *session, pid_t child)
 {
-    holder_replace(holders, -session_pid(), child);
+    holder_replace(&session->holders, -session_pid(), child);
+    if (child == 0) { /* nobody */
+        atomic_fetch_sub(&session->mappings, 1);
+    }
 }
 
 typedef int spawn_function(pid_t *pid, const char *file,
@@ -129,7 +133,7 @@ spawn(spawn_function *call, pid_t *pid, const char *file,
     int error = call(&child, file, actions, attr, argv, kept != NULL ? kept : env);
     free(kept);
     if (any) {
-        (void)hold(actions, give, error == 0 ? child : 0); /* 0: to nobody */
+        (void)hold(actions, give, error == 0 ? child : 0);
     }
     if (error == 0 && pid != NULL) {
         *pid = child;

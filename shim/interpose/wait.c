@@ -14,10 +14,25 @@ enum {
 };
 
 bool
-wait_is_nonblocking(int fd)
+wait_is_nonblocking(struct handle *handle, int fd)
 {
-    int flags = real.fcntl(fd, F_GETFL);
-    return flags >= 0 && (flags & O_NONBLOCK) != 0;
+    /* In the shared part, since processes after a fork share the file description, too.
+     */
+    int mode = atomic_load_explicit(&handle->session->nonblocking, memory_order_acquire);
+    if (mode < 0) {
+        int flags = real.fcntl(fd, F_GETFL);
+        mode = flags >= 0 && (flags & O_NONBLOCK) != 0;
+        if (flags >= 0) {
+            atomic_store(&handle->session->nonblocking, (int8_t)mode);
+        }
+    }
+    return mode != 0;
+}
+
+void
+wait_forget_mode(struct handle *handle)
+{
+    atomic_store(&handle->session->nonblocking, -1);
 }
 
 bool
@@ -70,7 +85,7 @@ wait_readable(struct handle *handle, int fd, int flags)
             return 0;
         }
         if (events != POLLIN || wait_for_other_process(handle)) {
-            if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(fd)) {
+            if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
                 return -EAGAIN;
             }
             int result = wait_handshake_step(handle, fd, events);
@@ -107,7 +122,7 @@ begin(int fd, struct wait_send *progress)
 int
 wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress)
 {
-    if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(fd)) {
+    if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
         return -EAGAIN;
     }
     if (!progress->begun) {

@@ -29,8 +29,9 @@ int wait_writable(struct handle *handle, int fd, int flags, struct wait_send *pr
  */
 int wait_handshake(struct handle *handle, int fd, int64_t wait_ms);
 
-/* Whether fd is O_NONBLOCK; one system call. */
-bool wait_is_nonblocking(int fd);
+/* Whether fd is O_NONBLOCK; asked from the kernel once, until wait_forget_mode(). */
+bool wait_is_nonblocking(struct handle *handle, int fd);
+void wait_forget_mode(struct handle *handle);
 
 /* Whether another process is at work on this session's handshake: only time can help. */
 bool wait_for_other_process(const struct handle *handle);

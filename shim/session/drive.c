@@ -57,7 +57,7 @@ check_connected(struct handle *handle, int fd, short *events)
     }
     len = sizeof(session->local);
     (void)getsockname(fd, &session->local.any, &len);
-    session_begin_handshake(session);
+    session_begin_handshake(session, fd);
     return 0;
 }
 
@@ -135,6 +135,7 @@ send_early_data(struct handle *handle, int fd, short *events)
         done += (uint32_t)sent;
     }
     if (session->early_len > 0) {
+        session_return_nodelay(session, fd);
         wc_ForceZero(handle->early, session->early_len);
         (void)madvise(handle->early, SESSION_EARLY_LEN, MADV_REMOVE);
         session->early_len = 0;

@@ -41,6 +41,7 @@ move_content(struct handle *to, struct handle *from, int fd)
     }
     if (result == 0) {
         memset(&new->holders, 0, sizeof(new->holders));
+        atomic_store(&new->mappings, 1);
         holder_add(&new->holders, session_pid());
         to->rule = from->rule;
         to->handed_over = true;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "shim/session/handshake.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -52,6 +53,7 @@ share(struct handle *handle, void *context)
         return;
     }
     holder_add(&session->holders, -session_pid()); /* the child's pid is not known yet */
+    atomic_fetch_add(&session->mappings, 1);
     if (atomic_load(&session->driver) == session_pid() && handle->handshake != NULL &&
         !handle->handed_over) {
         atomic_store(&session->driver, 0);
@@ -102,6 +104,11 @@ inherit(struct handle *handle, void *context)
     handle->watched = handle->watch_again = handle->lingering = false;
     handle->service_after_ms = 0;
     record_conn_done(&handle->conn);
+    if (fds == 0) {
+        /* It lingers in the parent alone. */
+        handshake_free(handle->handshake);
+        return;
+    }
     /* Another thread may have been at work on the expanded keys: make them anew. */
     (void)record_conn_init(&handle->conn, &handle->session->record,
                            handle->conn.rx_buffer, handle->conn.tx_buffer);
@@ -114,6 +121,7 @@ session_fork_child(void)
     atomic_store(&own_pid, 0);
     table_unlock();
     pool_each(inherit, &parent);
+    pool_forget_unused();
     pool_seal();
     pool_unlock();
     service_fork_child();

@@ -56,8 +56,8 @@ holder_add(struct holder_set *set, int32_t pid)
     holder_replace(set, 0, pid);
 }
 
-bool
-holder_none(const struct holder_set *set)
+static bool
+none_left(const struct holder_set *set)
 {
     int errno_before = errno;
     bool none = !atomic_load(&set->overflowed);
@@ -76,5 +76,5 @@ holder_leave(struct holder_set *set, int32_t pid)
         int32_t expected = pid;
         (void)atomic_compare_exchange_strong(&set->pids[i], &expected, 0);
     }
-    return holder_none(set);
+    return none_left(set);
 }

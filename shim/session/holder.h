@@ -30,7 +30,4 @@ void holder_replace(struct holder_set *set, int32_t old, int32_t new);
 /* Takes a process out. Returns whether no living one is left. */
 bool holder_leave(struct holder_set *set, int32_t pid);
 
-/* Whether no living one is left. */
-bool holder_none(const struct holder_set *set);
-
 #endif

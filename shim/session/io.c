@@ -142,8 +142,11 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
         }
     }
     ssize_t result = record_write(&handle->conn, fd, iov, count, flags);
-    if (result > 0 && record_pending(&handle->conn)) {
-        service_watch(handle);
+    if (result > 0) {
+        session_return_nodelay(session, fd);
+        if (record_pending(&handle->conn)) {
+            service_watch(handle);
+        }
     }
     return result;
 }

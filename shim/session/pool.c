@@ -297,6 +297,20 @@ pool_seal(void)
 }
 
 void
+pool_forget_unused(void)
+{
+    for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
+        for (unsigned i = 0; i < slab->count; i++) {
+            if (slab->taken[i] && atomic_load(&slab->handles[i].refs) == 0) {
+                slab->taken[i] = false;
+                slab->used--;
+                alone_used -= slab->count == 1;
+            }
+        }
+    }
+}
+
+void
 pool_each(void (*visit)(struct handle *handle, void *context), void *context)
 {
     for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {

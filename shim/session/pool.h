@@ -51,6 +51,9 @@ void pool_lock(void);
 void pool_unlock(void);
 void pool_seal(void);
 
+/* In a child: forgets the handles without references, which only its parent uses. */
+void pool_forget_unused(void);
+
 /* Calls visit for every handle in use; the pool must be locked or the process alone. */
 void pool_each(void (*visit)(struct handle *handle, void *context), void *context);
 

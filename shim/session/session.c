@@ -65,7 +65,7 @@ session_init_lock(struct session *session)
 }
 
 static int
-init_session(struct handle *handle, bool is_server, bool connecting,
+init_session(struct handle *handle, int fd, bool is_server, bool connecting,
              const struct policy_rule *rule, const char *name)
 {
     struct session *session = handle->session;
@@ -87,9 +87,11 @@ init_session(struct handle *handle, bool is_server, bool connecting,
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
     holder_add(&session->holders, session_pid());
+    atomic_store(&session->mappings, 1);
     atomic_store(&session->dialling, connecting);
     atomic_store(&session->driver, session_pid());
-    session_begin_handshake(session);
+    atomic_store(&session->nonblocking, -1);
+    session_begin_handshake(session, fd);
     if (connecting) {
         atomic_store(&session->state, SESSION_CONNECTING);
     }
@@ -127,7 +129,7 @@ session_open(int fd, bool is_server, bool connecting, const struct policy_rule *
     if (handle == NULL) {
         return -ENOMEM;
     }
-    int result = init_session(handle, is_server, connecting, rule, name);
+    int result = init_session(handle, fd, is_server, connecting, rule, name);
     if (result == 0) {
         set_addresses(handle->session, fd, local, remote);
         session_fork_enter();
@@ -159,7 +161,7 @@ session_dialled(struct handle *handle, int fd, bool connected)
     if (session_lock(session) == 0) {
         if (connected) {
             set_addresses(session, fd, NULL, NULL);
-            session_begin_handshake(session);
+            session_begin_handshake(session, fd);
         }
         session_unlock(session);
     }
@@ -168,8 +170,9 @@ session_dialled(struct handle *handle, int fd, bool connected)
 }
 
 void
-session_begin_handshake(struct session *session)
+session_begin_handshake(struct session *session, int fd)
 {
+    session_borrow_nodelay(session, fd);
     session->started_ms = session_now_ms();
     session->deadline_ms = session->started_ms + session_limits.handshake_timeout_ms;
     atomic_store(&session->state, SESSION_HANDSHAKING);
@@ -184,7 +187,7 @@ session_free(struct handle *handle)
     handle->handshake = NULL;
     session_fork_leave();
     record_conn_done(&handle->conn);
-    bool last = holder_none(&session->holders);
+    bool last = atomic_fetch_sub(&session->mappings, 1) == 1;
     if (last) {
         wc_ForceZero(handle->early, session->early_len);
         record_done(&session->record);

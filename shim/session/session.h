@@ -61,10 +61,14 @@ struct session {
     _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
     _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
-    struct holder_set holders;
-    _Atomic int driver; /* pid whose handshake state is live; 0 = nobody's yet */
-    uint32_t early_len; /* bytes in the early buffer */
-    int64_t started_ms; /* CLOCK_MONOTONIC */
+    _Atomic int8_t nonblocking; /* of the file description: 1, 0; -1 = to be asked for */
+    _Atomic bool nodelay_borrowed; /* TCP_NODELAY is on, and not the program's choice */
+    _Atomic bool nodelay_wanted;   /* the program's choice meanwhile */
+    struct holder_set holders;     /* whose program has it open */
+    _Atomic int mappings; /* processes that may look at it: more while they linger */
+    _Atomic int driver;   /* pid whose handshake state is live; 0 = nobody's yet */
+    uint32_t early_len;   /* bytes in the early buffer */
+    int64_t started_ms;   /* CLOCK_MONOTONIC */
     int64_t deadline_ms;
     int64_t opened_ms; /* 0 until open */
     uint16_t version;
@@ -151,6 +155,18 @@ int session_shutdown(struct handle *handle, int fd, int how);
 /* Does a shutdown that waited, once nothing is buffered. Returns 0, -EAGAIN, -errno. */
 int session_finish_shutdown(struct handle *handle, int fd);
 
+/*
+ * TCP_NODELAY as the program sees it.  From the handshake to the program's first data it
+ * is on whatever the program chose: else that data would wait for the ACK of our last
+ * flight, where plain TCP has nothing to wait for (RFC 896).
+ *
+ * Returns  the value or 0; -ENOTTY: nothing is borrowed, ask the kernel.
+ */
+int session_get_nodelay(struct handle *handle);
+int session_set_nodelay(struct handle *handle, bool on);
+void session_borrow_nodelay(struct session *session, int fd);
+void session_return_nodelay(struct session *session, int fd);
+
 /* The pending error for SO_ERROR, taken; 0 = none of ours. */
 int session_take_error(struct handle *handle);
 
@@ -208,7 +224,7 @@ void session_fail(struct handle *handle, int fd, int error,
                   const struct failure *failure);
 
 /* TCP is established: from now on the handshake's time runs. */
-void session_begin_handshake(struct session *session);
+void session_begin_handshake(struct session *session, int fd);
 
 /* Prepares session->lock. Returns 0 or -errno. */
 int session_init_lock(struct session *session);

@@ -11,7 +11,7 @@ _Atomic int table_count;
 
 /* One past the highest fd ever entered, so that walks stay short. */
 static _Atomic int table_end;
-static _Atomic bool inherited_fds[TABLE_FD_MAX];
+static _Atomic uint8_t exec_of_fd[TABLE_FD_MAX];
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* Stands for fds of our own: its refs stay 0, so nobody can acquire it. */
@@ -128,7 +128,7 @@ table_remove(int fd)
     }
     if (handle != NULL) {
         atomic_store(&table_fds[fd], NULL);
-        atomic_store(&inherited_fds[fd], false);
+        atomic_store(&exec_of_fd[fd], TABLE_EXEC_UNSAID);
         atomic_fetch_sub(&table_count, 1);
         last = atomic_fetch_sub(&handle->fds, 1) == 1;
         if (!last && atomic_load(&handle->fd_hint) == fd) {
@@ -167,15 +167,16 @@ table_replace(struct handle *old, struct handle *new)
 }
 
 void
-table_set_inherited(int fd, bool inherited)
+table_set_exec(int fd, enum table_exec exec)
 {
-    atomic_store(&inherited_fds[fd], inherited);
+    atomic_store(&exec_of_fd[fd], (uint8_t)exec);
 }
 
-bool
-table_inherited(int fd)
+enum table_exec
+table_get_exec(int fd)
 {
-    return table_governs(fd) && atomic_load(&inherited_fds[fd]);
+    return table_governs(fd) ? (enum table_exec)atomic_load(&exec_of_fd[fd])
+                             : TABLE_EXEC_UNSAID;
 }
 
 /* The highest number that fcntl(F_DUPFD) may be asked for, some way below the limit. */

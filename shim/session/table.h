@@ -14,14 +14,18 @@ extern struct handle *_Atomic table_fds[TABLE_FD_MAX];
 /* Takes a reference; NULL when fd is not governed. Give it back with table_release(). */
 struct handle *table_acquire_slow(int fd);
 
+/* Whether there is anything to look up. */
+static inline bool
+table_has(int fd)
+{
+    return (unsigned)fd < TABLE_FD_MAX &&
+           atomic_load_explicit(&table_fds[fd], memory_order_acquire) != NULL;
+}
+
 static inline struct handle *
 table_acquire(int fd)
 {
-    if ((unsigned)fd >= TABLE_FD_MAX ||
-        atomic_load_explicit(&table_fds[fd], memory_order_acquire) == NULL) {
-        return NULL;
-    }
-    return table_acquire_slow(fd);
+    return table_has(fd) ? table_acquire_slow(fd) : NULL;
 }
 
 /* Whether fd is governed, without taking a reference. */
@@ -50,11 +54,13 @@ struct handle *table_remove(int fd);
 void table_replace(struct handle *old, struct handle *new);
 
 /*
- * Whether fd is to go with an exec: the program's own close-on-exec flag of a governed
- * fd, which for the kernel is always set.  False at first.
+ * What the program wants with a governed fd at exec; for the kernel it is close-on-exec
+ * whatever that is.  Wanted are those that it has said so of (F_SETFD, dup2); one that
+ * was merely made without O_CLOEXEC is not: few programs care for that.
  */
-void table_set_inherited(int fd, bool inherited);
-bool table_inherited(int fd);
+enum table_exec { TABLE_EXEC_UNSAID, TABLE_EXEC_WANTED, TABLE_EXEC_CLOSED };
+void table_set_exec(int fd, enum table_exec exec);
+enum table_exec table_get_exec(int fd);
 
 /* Makes a dup of some fd of the handle that cannot be closed meanwhile; -1 = none left.
  */
