@@ -1,8 +1,11 @@
 /* Calls on a governed socket that move no data. */
+#include "shim/interpose/ask.h"
 #include "shim/interpose/governed.h"
 
 #include <netinet/tcp.h>
 #include <string.h>
+
+#include "shim/mtls_shim.h"
 
 int
 governed_shutdown(struct handle *handle, int fd, int how)
@@ -36,6 +39,9 @@ int
 governed_getsockopt(struct handle *handle, int fd, int level, int name, void *value,
                     socklen_t *len)
 {
+    if (level == SOL_MTLS_SHIM) {
+        return ask_option(handle, fd, name, value, len);
+    }
     if (level == SOL_SOCKET && name == SO_ERROR && value != NULL && len != NULL &&
         *len >= sizeof(int)) {
         short events;
