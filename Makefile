@@ -60,7 +60,7 @@ REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help check test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -149,6 +149,14 @@ check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN)  ##
 	$(Q)BUILD=$(OUT) tests/run
 
 test: check
+
+$(BUILD)/setup-compat.stamp: tools/setup.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)BUILD='$(BUILD)' tools/setup.sh compat
+	$(Q)touch $@
+
+check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's programs that need many packages
+	$(Q)BUILD=$(OUT) tests/run --pairs $(PAIRS)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
     $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))

@@ -3,6 +3,7 @@
 #
 #   setup.sh build    to build          setup.sh test     to run the tests as well
 #   setup.sh demo     for make demo     setup.sh bench    for make bench
+#   setup.sh compat   for make check-compat
 set -eu
 
 what=${1:-build}
@@ -10,15 +11,24 @@ build="gcc make libc6-dev libinih-dev autoconf automake libtool dpkg-dev patch x
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
     procps iproute2 binutils shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"
+compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsgi-plugin-python3
+    apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp lftp rsync
+    exim4-daemon-light swaks dovecot-imapd mosquitto mosquitto-clients slapd ldap-utils ngircd
+    rabbitmq-server distcc nbd-server libnbd-bin qemu-utils ruby tcl lua5.4 lua-socket rustc g++
+    inetutils-inetd libwrap0 ucspi-tcp util-linux"
+# Debian lets these not be installed beside one of the above: unpacked into $BUILD/compat/NAME.
+compat_unpacked="xinetd"
 demo="curl python3"
 bench="redis-server redis-tools iperf3 python3"
 
+unpacked=
 case $what in
 build) list=$build ;;
 test) list="$build $test" ;;
+compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
 bench) list=$bench ;;
-*) echo "usage: setup.sh build|test|demo|bench" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|demo|bench|compat" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.
@@ -26,6 +36,8 @@ have() {
     case $1 in
     gcc | make | autoconf | automake | patch | openssl | curl | wget | memcached | iperf3 | socat | wrk | \
         perl | python3 | strace | shellcheck | clang | clang-format | clang-tidy | valgrind) command -v "$1" >/dev/null && return 0 ;;
+    rustc) command -v rustc >/dev/null && return 0 ;;
+    g++) command -v g++ >/dev/null && return 0 ;;
     nodejs) command -v node >/dev/null && return 0 ;;
     default-jdk-headless) command -v javac >/dev/null && return 0 ;;
     nginx-light) command -v /usr/sbin/nginx >/dev/null && return 0 ;;
@@ -34,11 +46,25 @@ have() {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
+unpack() {
+    for package in $unpacked; do
+        to=${BUILD:-build}/compat/$package
+        [ ! -d "$to" ] || continue
+        mkdir -p "$to.part"
+        (cd "$to.part" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg -x "$package"_*.deb . &&
+            rm "$package"_*.deb)
+        mv "$to.part" "$to"
+    done
+}
+
 missing=
 for package in $list; do
     have "$package" || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    unpack
+    exit 0
+fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "setup: these packages are missing:$missing" >&2
@@ -57,3 +83,4 @@ fi
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of packages
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+unpack
