@@ -24,12 +24,12 @@
  *
  * Returns  0; -1 with errno:
  *          EOPNOTSUPP, ENOPROTOOPT
- *                       the connection is not governed, or the library is not loaded: what
- *                       the kernel says of a level that it does not know, for IPv4 and IPv6
+ *                       the connection is not governed, or the library is not loaded: the
+ *                       kernel's words for an unknown level, with IPv4 and with IPv6
  *          ENOPROTOOPT  the library has no such option
  *          EINPROGRESS  the handshake is under way: nobody is known yet
  *          EPROTO, EACCES, ECONNRESET, ETIMEDOUT, ...
- *                       the handshake has failed with this; who was refused is in the log
+ *                       the handshake has failed with this; the log says who was refused
  *          ERANGE       there is too little room; len is what is needed
  *          EFAULT       value or len is NULL
  *          and what the kernel gives for a descriptor that is no TCP socket

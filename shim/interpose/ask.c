@@ -6,11 +6,11 @@
 #include "shim/mtls_shim.h"
 #include "shim/session/suite.h"
 
-_Static_assert(PEER_SAN_LEN <= MTLS_SHIM_TEXT_MAX &&
-                   PEER_SUBJECT_LEN <= MTLS_SHIM_TEXT_MAX &&
-                   PEER_ISSUER_LEN <= MTLS_SHIM_TEXT_MAX &&
-                   SESSION_RULE_LEN <= MTLS_SHIM_TEXT_MAX,
-               "programs rely on it");
+/* Programs rely on it. */
+_Static_assert(PEER_SAN_LEN <= MTLS_SHIM_TEXT_MAX, "alternative names");
+_Static_assert(PEER_SUBJECT_LEN <= MTLS_SHIM_TEXT_MAX, "subject");
+_Static_assert(PEER_ISSUER_LEN <= MTLS_SHIM_TEXT_MAX, "issuer");
+_Static_assert(SESSION_RULE_LEN <= MTLS_SHIM_TEXT_MAX, "rule");
 _Static_assert((int)MTLS_SHIM_CONNECTING == (int)SESSION_CONNECTING &&
                    (int)MTLS_SHIM_HANDSHAKING == (int)SESSION_HANDSHAKING &&
                    (int)MTLS_SHIM_OPEN == (int)SESSION_OPEN &&
