@@ -1,0 +1,71 @@
+#!/bin/bash
+# What the library shows to the program that it is loaded into, and what it needs from it:
+# it exports the functions of calls.def and nothing else, and needs nothing but glibc.
+set -euo pipefail
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+library=$BUILD/lib/libmtls_shim.so
+
+# The newest glibc that it may need: images with an older one cannot use it. These are the
+# symbols that ask for 2.32 and later when it is built on Debian 12, where glibc gave old
+# functions new versions as it took libpthread and libdl in; all but the last were there
+# before under the same names:
+#   2.34  dladdr dlopen dlsym, pthread_attr_setstacksize pthread_create pthread_detach
+#         pthread_join pthread_key_create pthread_kill pthread_mutex_consistent
+#         pthread_mutex_timedlock pthread_mutex_trylock pthread_mutexattr_* pthread_once
+#         pthread_rwlock_* pthread_setspecific
+#   2.33  fstat stat
+#   2.32  pthread_sigmask strerrordesc_np
+newest_allowed=GLIBC_2.34
+# Since 2.38 the headers give strtol and its like a new name under _GNU_SOURCE.
+if printf '2.38\n%s\n' "$(getconf GNU_LIBC_VERSION | awk '{ print $2 }')" | sort -VC; then
+    newest_allowed=GLIBC_2.38
+fi
+
+# The names of the table's rows; a row may span lines.
+interposed() {
+    sed -zE 's:/[*]([^*]|[*]+[^*/])*[*]+/::g' "$ROOT/shim/interpose/calls.def" | tr '\n' ' ' |
+        grep -oE 'CALL(_FD|_VARIADIC|_ALIAS)?\([^,()]*,[^,()]*,[[:space:]]*[A-Za-z_][A-Za-z0-9_]*' |
+        sed 's/.*[[:space:],]//' | sort
+}
+exported() {
+    nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort
+}
+# "SYMBOL VERSION" for each symbol that it needs; weak ones may be missing.
+needed() { # [w]
+    nm -D --undefined-only "$library" | awk -v kind="${1:-U}" '$1 == kind {
+        n = split($2, part, "@"); print part[1], (n > 1 ? part[n] : "none") }' | sort
+}
+
+rows=$(grep -cE '^CALL(_FD|_VARIADIC|_ALIAS)?\(' "$ROOT/shim/interpose/calls.def")
+check "the table has rows" test "$rows" -ge 70
+same "every row of the table is read" "$rows" "$(interposed | wc -l)"
+same "no function is in the table twice" "" "$(interposed | uniq -d)"
+same "exported is what is interposed, nothing else" "" \
+    "$(diff <(interposed) <(exported | grep -v '^mtls_shim_') || true)"
+same "exported are functions only" "" "$(nm -D --defined-only "$library" | awk '$2 != "T"')"
+check "the loader sees them, too" test "$(readelf --dyn-syms -W "$library" |
+    awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND"' | wc -l)" -eq "$rows"
+
+same "all that is needed is glibc's" "" "$(needed | grep -v ' GLIBC_2[.][0-9.]*$' || true)"
+same "what may be missing" \
+    "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __gmon_start__ mtls_shim_is_tool" \
+    "$(needed w | awk '$2 == "none" { print $1 }' | xargs)"
+same "nothing of wolfSSL or inih goes in or out" "" \
+    "$(nm -D "$library" | grep -iE ' (wolf|wc_|ini_|fp_|sp_|SendAlert)' || true)"
+# libm belongs to glibc, and ld-linux is where __tls_get_addr is.
+same "no other library is needed" "" "$(readelf -d "$library" |
+    sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vxE 'lib(c|m)\.so\.6|ld-linux[a-z0-9-]*\.so\.[0-9]' || true)"
+same "no path is searched" "" "$(readelf -d "$library" | grep -E 'RPATH|RUNPATH' || true)"
+check "it stays when it is closed" grep -q NODELETE <(readelf -d "$library")
+same "no part is writable and executable" "" \
+    "$(readelf -lW "$library" | awk '$1 == "LOAD" || $1 == "GNU_STACK"' | grep RWE || true)"
+
+newest=$(needed | awk '{ print $2 }' | sort -V | tail -n 1)
+echo "# newest version needed: $newest, by:"
+needed | awk -v version="$newest" '$2 == version { print "#   " $1 }'
+same "no newer glibc than $newest_allowed is needed" "$newest_allowed" \
+    "$(printf '%s\n' "$newest" "$newest_allowed" | sort -V | tail -n 1)"
+
+finish
