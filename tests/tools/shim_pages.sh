@@ -74,4 +74,24 @@ if command -v mandoc >/dev/null; then
         grep -vE 'referenced manual not found|operating system explicitly' || true)"
 fi
 
+# The architecture names what there is.
+architecture=$ROOT/shim/README.md
+# quoted REGEX: what stands in backquotes and fits it.
+quoted() {
+    grep -oE "\`$1\`" "$architecture" | tr -d '\`()' | sort -u
+}
+functions=$(quoted '[a-z_0-9]+\(\)')
+check "it names functions" test "$(wc -l <<<"$functions")" -ge 60
+same "functions that it names and that are not there" "" "$(while read -r name; do
+    grep -rqE "(^|[ *])$name\\(" --include='*.[ch]' "$ROOT/shim" "$ROOT/config" || echo "$name"
+done <<<"$functions")"
+same "paths that it names and that are not there" "" "$(
+    quoted '(tests|tools|config|shim)/[a-z_0-9./-]+' | while read -r file; do
+        test -e "$ROOT/$file" || echo "$file"
+    done)"
+same "files that it names and that are not there" "" "$(
+    quoted '([a-z]+/)?[a-z_0-9*]+\.(c|h|def)' | while read -r file; do
+        find "$ROOT/shim" "$ROOT/config" "$ROOT/tests" -path "*/$file" | grep -q . || echo "$file"
+    done)"
+
 finish
