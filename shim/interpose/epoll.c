@@ -13,8 +13,9 @@ static struct watch {
     int epfd_1;      /* the instance plus one; 0 = none */
     uint32_t events; /* as asked for */
     uint64_t data;
-    bool doubted; /* in the list of its bucket */
-    int next;     /* fd, in the same bucket */
+    bool doubted;      /* in the list of its bucket */
+    bool told_of_room; /* since it was registered */
+    int next;          /* fd, in the same bucket */
 } watches[TABLE_FD_MAX];
 
 /* From data to doubted fds.  The lock guards both, but for the registrations of fds that
@@ -92,6 +93,7 @@ note(int epfd, int op, int fd, const struct epoll_event *event)
     watch->epfd_1 = epfd + 1;
     watch->events = event->events;
     watch->data = event->data.u64;
+    watch->told_of_room = false;
     if (table_governs(fd)) {
         epoll_governed(fd);
     }
@@ -163,23 +165,42 @@ rearm(int epfd, int fd)
     }
 }
 
+enum {
+    READABLE = EPOLLIN | EPOLLRDNORM,
+    WRITABLE = EPOLLOUT | EPOLLWRNORM,
+};
+
+/*
+ * Whether room to write, and nothing else, is news.  An edge-triggered fd is told of all
+ * that is so whenever anything comes in; if that was for TLS alone, nothing is new.
+ */
+static bool
+is_room_news(int fd)
+{
+    const struct watch *watch = &watches[fd];
+    return (watch->events & EPOLLET) == 0 || !watch->told_of_room ||
+           ready_writer_waits(fd);
+}
+
 /* Takes out of an event what is not so. Returns whether anything is left to tell. */
 static bool
 is_so(int epfd, struct epoll_event *event, bool *full)
 {
-    const uint32_t readable = EPOLLIN | EPOLLRDNORM;
-    const uint32_t writable = EPOLLOUT | EPOLLWRNORM;
-    int fd = (event->events & (readable | writable)) != 0 ? fd_of(epfd, event) : NONE;
+    int fd = (event->events & (READABLE | WRITABLE)) != 0 ? fd_of(epfd, event) : NONE;
     if (fd == NONE) {
         return true;
     }
-    if ((event->events & readable) != 0 && !ready_to_read(fd)) {
-        event->events &= ~readable;
+    if ((event->events & READABLE) != 0 && !ready_to_read(fd)) {
+        event->events &= ~(uint32_t)READABLE;
     }
-    if ((event->events & writable) != 0 && !ready_to_write(fd)) {
-        event->events &= ~writable;
+    if ((event->events & WRITABLE) != 0 && !ready_to_write(fd)) {
+        event->events &= ~(uint32_t)WRITABLE;
         *full = true;
     }
+    if ((event->events & ~(uint32_t)WRITABLE) == 0 && !is_room_news(fd)) {
+        event->events = 0;
+    }
+    watches[fd].told_of_room |= (event->events & WRITABLE) != 0;
     if (!ready_is_doubtful(fd)) {
         trust_locked(fd);
     }

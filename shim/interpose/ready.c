@@ -45,6 +45,13 @@ ready_to_write(int fd)
     return handle == NULL || session_writable(handle);
 }
 
+bool
+ready_writer_waits(int fd)
+{
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    return handle != NULL && atomic_exchange(&handle->session->write_starved, false);
+}
+
 static int64_t
 now_ns(void)
 {

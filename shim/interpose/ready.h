@@ -27,6 +27,9 @@ bool ready_to_read(int fd);
 /* Whether a write has anywhere to go; true for fds that are not governed. */
 bool ready_to_write(int fd);
 
+/* Whether a writer was turned away since this was last asked. */
+bool ready_writer_waits(int fd);
+
 /* A call's time limit. */
 struct ready_wait {
     int64_t until_ns; /* CLOCK_MONOTONIC; -1 = for ever */

@@ -112,6 +112,7 @@ write_early(struct handle *handle, const struct iovec *iov, int count)
         asked += iov[i].iov_len;
     }
     if ((size_t)done < asked) {
+        atomic_store(&session->write_starved, true);
         atomic_store(&session->early_was_full, true);
     }
     session_unlock(session);
@@ -145,8 +146,11 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
     if (result > 0) {
         session_return_nodelay(session, fd);
         if (record_pending(&handle->conn)) {
+            atomic_store(&session->write_starved, true);
             service_watch(handle);
         }
+    } else if (result == -EAGAIN) {
+        atomic_store(&session->write_starved, true);
     }
     return result;
 }

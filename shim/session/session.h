@@ -58,6 +58,7 @@ struct session {
     _Atomic bool dialling;       /* the real connect() has not come back yet */
     _Atomic bool error_taken;    /* SO_ERROR has told it */
     _Atomic bool connect_failed; /* FAILED because TCP was: the fd may connect anew */
+    _Atomic bool write_starved;    /* a writer was turned away since it was told of room */
     _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
     _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
