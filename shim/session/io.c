@@ -189,8 +189,7 @@ int
 session_finish_shutdown(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
-    int how = atomic_load(&session->shut_wanted) - 1;
-    if (how < 0) {
+    if (atomic_load(&session->shut_wanted) == 0) {
         return 0;
     }
     int result = record_close_notify(&handle->conn, fd);
@@ -198,8 +197,9 @@ session_finish_shutdown(struct handle *handle, int fd)
         service_watch(handle);
         return result;
     }
-    atomic_store(&session->shut_wanted, 0);
-    return system_calls.shutdown(fd, how) < 0 ? -errno : 0;
+    /* The program's thread and the service may both be here: one of them does it. */
+    int how = atomic_exchange(&session->shut_wanted, 0) - 1;
+    return how < 0 || system_calls.shutdown(fd, how) == 0 ? 0 : -errno;
 }
 
 int
