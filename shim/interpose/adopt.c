@@ -10,6 +10,7 @@
 #include "shim/interpose/governed.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/wait.h"
 #include "shim/session/pool.h"
 
 /* What may not be used is shut, but stays open: its number is not to be another file's.
@@ -142,6 +143,9 @@ adopt_plain(void)
     }
     if (handle != NULL) {
         stdio_governed(STDIN_FILENO);
+        /* The program is here for this connection alone, and is to be told whose it is.
+         */
+        (void)wait_handshake(handle, STDIN_FILENO, session_limits.handshake_timeout_ms);
     } else {
         refuse(STDIN_FILENO);
     }
