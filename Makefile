@@ -60,6 +60,8 @@ REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# No object is intermediate: nothing is removed, and said so, after the closing line.
+.SECONDARY:
 .PHONY: all help check check-compat test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
