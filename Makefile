@@ -62,7 +62,7 @@ REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -157,6 +157,9 @@ $(BUILD)/setup-compat.stamp: tools/setup.sh
 	$(Q)BUILD='$(BUILD)' tools/setup.sh compat
 	$(Q)touch $@
 
+check-cpython: all $(BUILD)/setup-cpython.stamp  ## run CPython's own network tests under the shim
+	$(Q)BUILD=$(OUT) tests/cpython/run.py $(MODULES)
+
 check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's programs that need many packages
 	$(Q)BUILD=$(OUT) tests/run --pairs $(PAIRS)
 
@@ -165,7 +168,7 @@ check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's prog
 
 # ---- showing and measuring ------------------------------------------------------------
 
-$(BUILD)/setup-demo.stamp $(BUILD)/setup-bench.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
+$(BUILD)/setup-demo.stamp $(BUILD)/setup-bench.stamp $(BUILD)/setup-cpython.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/setup.sh $*
 	$(Q)touch $@

@@ -19,12 +19,14 @@ compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsg
 # Debian lets these not be installed beside one of the above: unpacked into $BUILD/compat/NAME.
 compat_unpacked="xinetd"
 demo="curl python3"
+cpython="openssl python3 python3.11 libpython3.11-testsuite"
 bench="redis-server redis-tools iperf3 python3"
 
 unpacked=
 case $what in
 build) list=$build ;;
 test) list="$build $test" ;;
+cpython) list="$build $cpython" ;;
 compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
 bench) list=$bench ;;
