@@ -21,8 +21,7 @@ refuse(int fd)
     (void)real.shutdown(fd, SHUT_RDWR);
 }
 
-/* ---- left by the image before exec
- * ------------------------------------------------------- */
+/* ---- left by the image before exec */
 
 enum { FDS_MAX = 1024 }; /* looked at; more than that do not come through an exec */
 
@@ -97,74 +96,102 @@ adopt_session(int memfd, const struct open_fds *open_fds)
 }
 
 static void
-adopt_sessions(void)
+adopt_sessions(const struct open_fds *open_fds)
 {
-    struct open_fds open_fds;
-    list_open(&open_fds);
-    for (int i = 0; i < open_fds.count; i++) {
-        if (is_memfd(open_fds.fds[i])) {
-            adopt_session(open_fds.fds[i], &open_fds);
+    for (int i = 0; i < open_fds->count; i++) {
+        if (is_memfd(open_fds->fds[i])) {
+            adopt_session(open_fds->fds[i], open_fds);
         }
     }
 }
 
-/* ---- given by inetd
- * ---------------------------------------------------------------------- */
+/* ---- given by inetd or systemd */
 
-/* Makes fd 0 a session of its own. Returns whether it may be used. */
+/* Makes fd a session of its own. Returns whether the program may use it. */
 static bool
-begin_session(void)
+begin_session(int fd)
 {
     union session_address local, remote;
     socklen_t local_len = sizeof(local);
     socklen_t remote_len = sizeof(remote);
-    if (getpeername(STDIN_FILENO, &remote.any, &remote_len) != 0 ||
-        getsockname(STDIN_FILENO, &local.any, &local_len) != 0 ||
+    if (getpeername(fd, &remote.any, &remote_len) != 0 ||
+        getsockname(fd, &local.any, &local_len) != 0 ||
         !govern_address(&remote.any, remote_len, &remote)) {
-        return true;
+        return true; /* not connected, or not of ours */
     }
     const struct policy_rule *rule =
-        govern_connection(STDIN_FILENO, POLICY_INBOUND, &local, &remote, NULL);
+        govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
     if (govern_leaves_plaintext(rule)) {
         return true;
     }
     return rule->mode == POLICY_MODE_MTLS &&
-           session_open(STDIN_FILENO, true, false, rule, &local, &remote, NULL) == 0;
+           session_open(fd, true, false, rule, &local, &remote, NULL) == 0;
+}
+
+/* The other numbers of the socket that fd is: governed with it, or of no use like it. */
+static void
+treat_copies(int fd, struct handle *handle, const struct open_fds *open_fds)
+{
+    uint64_t cookie = session_cookie(fd);
+    for (int i = 0; i < open_fds->count; i++) {
+        int copy = open_fds->fds[i];
+        if (copy != fd && session_cookie(copy) == cookie &&
+            (handle == NULL || fd_govern(copy, handle) < 0)) {
+            refuse(copy);
+        } else if (copy == fd || table_governs(copy)) {
+            table_set_exec(copy, TABLE_EXEC_WANTED);
+        }
+    }
 }
 
 static void
-adopt_plain(void)
+adopt_plain(int fd, const struct open_fds *open_fds)
 {
-    uint64_t cookie = session_cookie(STDIN_FILENO);
-    bool usable = begin_session();
-    GOVERNED_SCOPE *handle = table_acquire(STDIN_FILENO);
+    bool usable = begin_session(fd);
+    GOVERNED_SCOPE *handle = table_acquire(fd);
     if (usable && handle == NULL) {
         return;
     }
     if (handle != NULL) {
-        stdio_governed(STDIN_FILENO);
-        /* The program is here for this connection alone, and is to be told whose it is.
-         */
-        (void)wait_handshake(handle, STDIN_FILENO, session_limits.handshake_timeout_ms);
+        stdio_governed(fd);
     } else {
-        refuse(STDIN_FILENO);
+        refuse(fd);
     }
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (session_cookie(fd) == cookie &&
-            (handle == NULL || fd_govern(fd, handle) < 0)) {
-            refuse(fd);
-        }
+    treat_copies(fd, handle, open_fds);
+    if (handle != NULL && fd == STDIN_FILENO) {
+        /* The program is here for this connection, and is to be told whose it is. */
+        (void)wait_handshake(handle, fd, session_limits.handshake_timeout_ms);
     }
+}
+
+/* How many fds from 3 on a service manager has passed: sd_listen_fds(3). */
+static int
+passed_count(void)
+{
+    const char *count = getenv("LISTEN_FDS");
+    const char *pid = getenv("LISTEN_PID");
+    if (count == NULL || (pid != NULL && atoi(pid) != getpid())) {
+        return 0;
+    }
+    int passed = atoi(count);
+    return passed > 0 && passed < FDS_MAX ? passed : 0;
 }
 
 void
 adopt_inherited(void)
 {
-    adopt_sessions();
-    if (!table_governs(STDIN_FILENO)) {
-        adopt_plain();
+    struct open_fds open_fds;
+    list_open(&open_fds);
+    adopt_sessions(&open_fds);
+    int end = STDERR_FILENO + 1 + passed_count();
+    for (int fd = STDIN_FILENO; fd < end; fd++) {
+        bool given = fd == STDIN_FILENO || fd > STDERR_FILENO;
+        if (given && !table_governs(fd)) {
+            adopt_plain(fd, &open_fds);
+        }
     }
     GOVERNED_SCOPE *handle = table_acquire(STDIN_FILENO);
-    environment_set_peer(
-        handle != NULL && handle->session->is_server ? &handle->session->peer : NULL);
+    bool known = handle != NULL && handle->session->is_server &&
+                 atomic_load(&handle->session->state) == SESSION_OPEN;
+    environment_set_peer(known ? &handle->session->peer : NULL);
 }
