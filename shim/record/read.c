@@ -2,6 +2,7 @@
 
 #include "shim/record/fetch.h"
 #include "shim/record/lock.h"
+#include "shim/record/queue.h"
 #include "shim/record/record.h"
 
 /*
@@ -125,7 +126,8 @@ record_available(struct record_conn *conn, int fd)
     if (record_lock_take(&lock, conn, &conn->rec->rx, fd) != 0) {
         return 0;
     }
-    return assemble(conn, fd) == 1 ? conn->rec->rx.len : 0;
+    return assemble(conn, fd) == 1 ? conn->rec->rx.len + record_queue_plaintext(conn, fd)
+                                   : 0;
 }
 
 int

@@ -171,7 +171,7 @@ ssize_t record_read(struct record_conn *conn, int fd, const struct iovec *iov, i
  */
 int record_readable(struct record_conn *conn, int fd);
 
-/* Bytes of plaintext known to be deliverable now (FIONREAD); assembles a record first. */
+/* Bytes of plaintext that are deliverable now (FIONREAD); see queue.h for how exact. */
 size_t record_available(struct record_conn *conn, int fd);
 
 /*

@@ -1,0 +1,17 @@
+/* What waits in the kernel's receive queue behind the record that was assembled. */
+#ifndef SHIM_RECORD_QUEUE_H
+#define SHIM_RECORD_QUEUE_H
+
+#include "shim/record/record.h"
+
+/*
+ * Counts the plaintext of the complete records in the queue, without taking any out; the
+ * caller holds the lock of rx, which has leftover.  It is exact for what fits a staging
+ * area; of more than that the rest is taken to be full records.
+ *
+ * Programs rely on it both ways: one that reads exactly as much as FIONREAD says is not
+ * to wait, and one that has read as much takes an edge-triggered fd for empty (nginx).
+ */
+size_t record_queue_plaintext(struct record_conn *conn, int fd);
+
+#endif
