@@ -51,14 +51,15 @@ count(struct record_conn *conn, uint8_t *buf, size_t len, size_t *plaintext_len)
     return at;
 }
 
-/* The plaintext of len bytes that nobody has looked at. */
+/* The plaintext of len bytes that nobody has looked at, or of which no record is
+ * complete: never nothing. */
 static size_t
 estimate(const struct record *rec, size_t len)
 {
     size_t overhead = record_protect_overhead(rec);
     size_t lost = (len / (RECORD_PLAINTEXT_MAX + overhead) + 1) * overhead;
 
-    return len > lost ? len - lost : 0;
+    return len > lost ? len - lost : 1;
 }
 
 size_t
@@ -79,6 +80,8 @@ record_queue_plaintext(struct record_conn *conn, int fd)
             /* With MSG_TRUNC tcp(7) copies nothing: all that counts is the length. */
             n = record_io.recv(fd, stage, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
             plaintext_len += n > (ssize_t)end ? estimate(conn->rec, (size_t)n - end) : 0;
+        } else if ((size_t)n > end) {
+            plaintext_len += 1;
         }
     }
     record_stage_give(stage);

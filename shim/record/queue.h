@@ -10,7 +10,10 @@
  * area; of more than that the rest is taken to be full records.
  *
  * Programs rely on it both ways: one that reads exactly as much as FIONREAD says is not
- * to wait, and one that has read as much takes an edge-triggered fd for empty (nginx).
+ * to wait for long, and one that has read as much takes an edge-triggered fd for empty
+ * and waits for the next event (nginx).  A record that has only begun to come in counts
+ * as one byte, therefore: else nobody would take its beginning out of the kernel, whose
+ * window may be shut, so that no event would ever come.
  */
 size_t record_queue_plaintext(struct record_conn *conn, int fd);
 

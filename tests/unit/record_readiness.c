@@ -27,7 +27,10 @@ check(struct pair *pair, size_t left)
 
     assert_int_equal(readable, left > 0);
     assert_int_equal(side_is_readable(&pair->a), left > 0);
-    assert_int_equal(record_available(&pair->a.conn, pair->a.fd), left);
+    size_t available = record_available(&pair->a.conn, pair->a.fd);
+    assert_int_equal(available > 0, left > 0);
+    /* Another record may have begun to come in. */
+    assert_true(available == left || available == left + 1);
 }
 
 /* Every place where the kernel's queue can end inside two records, for each suite. */
