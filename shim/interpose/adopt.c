@@ -8,7 +8,6 @@
 #include "shim/interpose/fd.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
-#include "shim/interpose/load.h"
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/wait.h"
 #include "shim/session/pool.h"
@@ -57,29 +56,18 @@ is_memfd(int fd)
            strncmp(target, name, sizeof(name) - 1) == 0;
 }
 
-static const struct policy_rule *
-find_rule(const char *name, bool is_server)
-{
-    const struct policy *policy = load_process()->policy;
-    enum policy_direction direction = is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (policy->rules[i].direction == direction &&
-            strcmp(policy->rules[i].name, name) == 0) {
-            return &policy->rules[i];
-        }
-    }
-    return is_server ? &policy->default_inbound : &policy->default_outbound;
-}
-
 static void
 adopt_session(int memfd, const struct open_fds *open_fds)
 {
     int own = table_raise(memfd);
-    GOVERNED_SCOPE *handle = session_adopt(own, find_rule);
+    GOVERNED_SCOPE *handle = session_adopt(own, govern_rule_named);
     if (handle == NULL) {
         table_disown(own);
         real.close(own);
         return;
+    }
+    if (!session_is_held(handle)) {
+        session_claim(handle); /* spawned: exec keeps the pid */
     }
     int last = -1;
     for (int i = 0; i < open_fds->count; i++) {

@@ -28,7 +28,8 @@ exec_portable(int fd)
     }
     int memfd = state == SESSION_OPEN ? session_portable(handle, fd) : -EAGAIN;
     if (memfd < 0) {
-        govern_warn("exec was refused: its connection's session cannot be passed on");
+        govern_warn("a governed connection cannot be passed on: its handshake is not "
+                    "done, or there is no memory or descriptor for it");
     }
     return memfd < 0 ? -EACCES : memfd;
 }
@@ -69,8 +70,8 @@ exec_is_loadable(const char *file)
     }
     if (target_check(program, &library, self.loader, false, &refusal) != 0) {
         char words[400];
-        snprintf(words, sizeof(words), "exec was refused a governed connection: %.300s",
-                 refusal.text);
+        snprintf(words, sizeof(words),
+                 "a governed connection cannot go to this program: %.300s", refusal.text);
         govern_warn(words);
         return false;
     }

@@ -128,26 +128,18 @@ govern_allows_fastopen(int fd)
     return false;
 }
 
-bool
-govern_allows_passing(const struct msghdr *msg)
+const struct policy_rule *
+govern_rule_named(const char *name, bool is_server)
 {
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(msg); part != NULL;
-         part = CMSG_NXTHDR((struct msghdr *)msg, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
-            if (table_governs(fd)) {
-                govern_warn("SCM_RIGHTS with a governed connection was refused: the "
-                            "receiver does not know of its session");
-                return false;
-            }
+    const struct policy *policy = load_process()->policy;
+    enum policy_direction direction = is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].direction == direction &&
+            strcmp(policy->rules[i].name, name) == 0) {
+            return &policy->rules[i];
         }
     }
-    return true;
+    return is_server ? &policy->default_inbound : &policy->default_outbound;
 }
 
 void

@@ -36,9 +36,8 @@ bool govern_address(const struct sockaddr *address, socklen_t len,
 /* Whether data may go out with a SYN: not where TLS might have to come first. */
 bool govern_allows_fastopen(int fd);
 
-/* Whether a message may go: not with a governed fd in it, whose other end would be in
- * the hands of a process that does not know of its session. */
-bool govern_allows_passing(const struct msghdr *msg);
+/* The rule of this name, for a session that began elsewhere; else the default. */
+const struct policy_rule *govern_rule_named(const char *name, bool is_server);
 
 /* One line in the audit log about what was refused. */
 void govern_warn(const char *words);

@@ -1,6 +1,7 @@
 /* The reading calls of libc on a governed fd. */
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/passing.h"
 
 #include <limits.h>
 
@@ -88,7 +89,7 @@ governed___recvfrom_chk(struct handle *handle, int fd, void *buf, size_t len, si
     return governed_recvfrom(handle, fd, buf, len, flags, address, address_len);
 }
 
-ssize_t
+static ssize_t
 governed_recvmsg(struct handle *handle, int fd, struct msghdr *msg, int flags)
 {
     if ((flags & MSG_ERRQUEUE) != 0) {
@@ -106,7 +107,7 @@ governed_recvmsg(struct handle *handle, int fd, struct msghdr *msg, int flags)
     return result;
 }
 
-int
+static int
 governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned count,
                   int flags, struct timespec *timeout)
 {
@@ -129,4 +130,40 @@ governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned 
         }
     }
     return (int)done;
+}
+
+INTERPOSE ssize_t
+recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    real_need();
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    int errno_before = errno;
+    if (handle != NULL) {
+        return real_way_out(governed_recvmsg(handle, fd, msg, flags), errno_before);
+    }
+    if (msg == NULL || msg->msg_control == NULL ||
+        msg->msg_controllen < CMSG_LEN(sizeof(int))) {
+        return real.recvmsg(fd, msg, flags);
+    }
+    return real_way_out(passing_receive(fd, msg, flags), errno_before);
+}
+
+INTERPOSE int
+recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
+         struct timespec *timeout)
+{
+    real_need();
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    int errno_before = errno;
+    if (handle != NULL) {
+        return (int)real_way_out(
+            governed_recvmmsg(handle, fd, msgs, count, flags, timeout), errno_before);
+    }
+    int result = real.recvmmsg(fd, msgs, count, flags, timeout);
+    for (int i = 0; i < result; i++) {
+        if (msgs[i].msg_hdr.msg_control != NULL) {
+            passing_unpack(&msgs[i].msg_hdr, flags);
+        }
+    }
+    return result;
 }

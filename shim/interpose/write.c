@@ -2,6 +2,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/passing.h"
 
 #include <limits.h>
 
@@ -68,14 +69,18 @@ sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG addr
     return real.sendto(fd, buf, len, flags, address, address_len);
 }
 
-/* What a message to an fd that is not governed might smuggle out. Returns 0 or -errno. */
-static int
-check_message(int fd, const struct msghdr *msg, int flags)
+/* sendmsg() on an fd that is not governed. */
+static ssize_t
+send_plain(int fd, const struct msghdr *msg, int flags)
 {
     if ((flags & MSG_FASTOPEN) != 0 && !govern_allows_fastopen(fd)) {
         return -EOPNOTSUPP;
     }
-    return msg->msg_controllen == 0 || govern_allows_passing(msg) ? 0 : -EACCES;
+    if (msg != NULL && msg->msg_controllen != 0 && passing_is_needed(msg)) {
+        return passing_send(fd, msg, flags);
+    }
+    ssize_t result = real.sendmsg(fd, msg, flags);
+    return result < 0 ? -errno : result;
 }
 
 INTERPOSE ssize_t
@@ -84,11 +89,21 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
     real_need();
     GOVERNED_SCOPE *handle = table_acquire(fd);
     int errno_before = errno;
-    if (handle != NULL) {
-        return real_way_out(governed_sendmsg(handle, fd, msg, flags), errno_before);
+    return real_way_out(handle != NULL ? governed_sendmsg(handle, fd, msg, flags)
+                                       : send_plain(fd, msg, flags),
+                        errno_before);
+}
+
+/* Whether the kernel may have all the messages at once. */
+static bool
+are_harmless(const struct mmsghdr *msgs, unsigned count, int flags)
+{
+    bool harmless = (flags & MSG_FASTOPEN) == 0;
+    for (unsigned i = 0; i < count && harmless; i++) {
+        harmless =
+            msgs[i].msg_hdr.msg_controllen == 0 || !passing_is_needed(&msgs[i].msg_hdr);
     }
-    int result = check_message(fd, msg, flags);
-    return result < 0 ? real_way_out(result, errno_before) : real.sendmsg(fd, msg, flags);
+    return harmless;
 }
 
 INTERPOSE int
@@ -96,18 +111,16 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
     real_need();
     GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle == NULL && are_harmless(msgs, count, flags)) {
+        return real.sendmmsg(fd, msgs, count, flags);
+    }
     int errno_before = errno;
     unsigned done = 0;
     ssize_t result = 0;
-    if (handle == NULL) {
-        for (unsigned i = 0; i < count && result == 0; i++) {
-            result = check_message(fd, &msgs[i].msg_hdr, flags);
-        }
-        return result < 0 ? (int)real_way_out(result, errno_before)
-                          : real.sendmmsg(fd, msgs, count, flags);
-    }
     while (done < count && result >= 0) {
-        result = governed_sendmsg(handle, fd, &msgs[done].msg_hdr, flags);
+        struct msghdr *msg = &msgs[done].msg_hdr;
+        result = handle != NULL ? governed_sendmsg(handle, fd, msg, flags)
+                                : send_plain(fd, msg, flags);
         if (result >= 0) {
             msgs[done++].msg_len = (unsigned)result;
         }

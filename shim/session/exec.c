@@ -99,14 +99,26 @@ session_adopt(int memfd,
     struct session *session = handle->session;
     handle->rule = rule(session->rule, session->is_server);
     handle->handed_over = true;
-    (void)holder_leave(&session->holders,
-                       session_pid()); /* exec keeps the pid, spawn not */
-    holder_add(&session->holders, session_pid());
     if (record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
                          handle->conn.tx_buffer) < 0) {
         handle->rule = NULL;
     }
     return handle;
+}
+
+bool
+session_is_held(const struct handle *handle)
+{
+    return holder_has(&handle->session->holders, session_pid());
+}
+
+void
+session_claim(struct handle *handle)
+{
+    struct session *session = handle->session;
+    if (holder_claim(&session->holders, session_pid())) {
+        atomic_fetch_sub(&session->mappings, 1); /* had it mapped before */
+    }
 }
 
 void

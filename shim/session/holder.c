@@ -56,6 +56,34 @@ holder_add(struct holder_set *set, int32_t pid)
     holder_replace(set, 0, pid);
 }
 
+bool
+holder_has(const struct holder_set *set, int32_t pid)
+{
+    for (int i = 0; i < HOLDER_COUNT; i++) {
+        if (atomic_load(&set->pids[i]) == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+holder_claim(struct holder_set *set, int32_t pid)
+{
+    bool had = holder_has(set, pid);
+    for (int i = 0; i < HOLDER_COUNT; i++) {
+        int32_t reserved = atomic_load(&set->pids[i]);
+        if (reserved < 0 &&
+            atomic_compare_exchange_strong(&set->pids[i], &reserved, had ? 0 : pid)) {
+            return had;
+        }
+    }
+    if (!had) {
+        holder_add(set, pid);
+    }
+    return had;
+}
+
 static bool
 none_left(const struct holder_set *set)
 {

@@ -24,8 +24,18 @@ struct holder_set {
 /* Adds a process, or with -pid a child of it to come. Async-signal-safe, as all here. */
 void holder_add(struct holder_set *set, int32_t pid);
 
+bool holder_has(const struct holder_set *set, int32_t pid);
+
 /* Gives the first place of old to new; without one, adds new. */
 void holder_replace(struct holder_set *set, int32_t old, int32_t new);
+
+/*
+ * A process has got what was reserved: the first reserved place becomes its own, unless
+ * it has one already; then the reserved place is empty again.
+ *
+ * Returns  whether it had one.
+ */
+bool holder_claim(struct holder_set *set, int32_t pid);
 
 /* Takes a process out. Returns whether no living one is left. */
 bool holder_leave(struct holder_set *set, int32_t pid);

@@ -58,7 +58,7 @@ struct session {
     _Atomic bool dialling;       /* the real connect() has not come back yet */
     _Atomic bool error_taken;    /* SO_ERROR has told it */
     _Atomic bool connect_failed; /* FAILED because TCP was: the fd may connect anew */
-    _Atomic bool write_starved;    /* a writer was turned away since it was told of room */
+    _Atomic bool write_starved;  /* a writer was turned away since it was told of room */
     _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
     _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
@@ -210,6 +210,12 @@ int session_memfd(const struct handle *handle);
 struct handle *session_adopt(int memfd,
                              const struct policy_rule *(*rule)(const char *name,
                                                                bool is_server));
+
+/* Whether this process is among its holders. */
+bool session_is_held(const struct handle *handle);
+
+/* The session came by another process, which has reserved a place among its holders. */
+void session_claim(struct handle *handle);
 
 /* The adopted session has its fds: refuses it when the rule does, goes on else. */
 void session_adopted(struct handle *handle, int fd);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Connections over fork, dup and exec (programs/processes.py)."""
+"""Connections over fork, dup, exec (programs/processes.py), SCM_RIGHTS (passing.py)."""
 
 import os
 import sys
@@ -9,14 +9,16 @@ from harness import Bed, equal, main  # noqa: E402
 from procs import wait_until  # noqa: E402
 
 
-def talk(bed: Bed, server, client, at_least=1):
+def talk(bed: Bed, server, client, at_least=1, script="processes.py",
+         may_reset=False):
     bed.pair()
-    one = bed.serve(bed.python("processes.py", server, bed.port))
-    other = bed.client(bed.python("processes.py", client, bed.relay.port))
+    one = bed.serve(bed.python(script, server, bed.port))
+    other = bed.client(bed.python(script, client, bed.relay.port))
     equal(one.ok().out, b"fine\n", "the server")
     equal(other.out, b"fine\n", "the client")
     wait_until(lambda: all(r.done for r in bed.relay.recordings), "the connections' end")
-    equal([r.reset for r in bed.relay.recordings if r.reset], [], "resets")
+    resets = [r.reset for r in bed.relay.recordings if r.reset]
+    equal([] if may_reset else resets, [], "resets")
     bed.check_all(at_least=at_least)
 
 
@@ -48,5 +50,23 @@ def test_exec(bed):
     talk(bed, "server_exec", "client_exec", 2)
 
 
+def test_passed_at_once(bed):
+    talk(bed, "server_pass_at_once", "client_passed", script="passing.py")
+
+
+def test_passed_after_use(bed):
+    talk(bed, "server_pass_after_use", "client_passed_after_use", script="passing.py")
+
+
+def test_passed_to_itself(bed):
+    talk(bed, "server_pass_to_itself", "client_passed", script="passing.py")
+
+
+def test_passed_to_an_outsider(bed):
+    """One without the shim gets nothing that leads to the wire."""
+    talk(bed, "server_pass_to_outsider", "client_passed_to_outsider", script="passing.py",
+         may_reset=True)
+
+
 if __name__ == "__main__":
-    main(globals())
+    main(globals(), needs_shim=["passed_to_an_outsider"])

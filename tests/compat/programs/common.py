@@ -1,6 +1,7 @@
 """What the scenario programs share: plain sockets, no TLS, nothing that knows of the shim."""
 
 import hashlib
+import os
 import socket
 import sys
 
@@ -51,6 +52,23 @@ def same(got, want, what):
         if isinstance(got, bytes) and len(got) > 200:
             got, want = f"{len(got)} bytes", f"{len(want)} other bytes"
         raise AssertionError(f"{what}: {got!r}, not {want!r}")
+
+
+def in_child(function):
+    """Forks; the child runs the function and goes. Returns its pid."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function()
+            status = 0
+        finally:
+            os._exit(status)
+    return pid
+
+
+def wait_for(pid):
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "the child's exit status")
 
 
 def run(functions):

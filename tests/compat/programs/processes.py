@@ -4,26 +4,10 @@ import os
 import socket
 import subprocess
 
-from common import dial, listen, payload, read_all, read_exactly, run, same
+from common import (dial, in_child, listen, payload, read_all, read_exactly, run, same,
+                    wait_for)
 
 DATA = payload(2_000_000)
-
-
-def in_child(function):
-    """Forks; the child runs the function and goes. Returns its pid."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            function()
-            status = 0
-        finally:
-            os._exit(status)
-    return pid
-
-
-def wait_for(pid):
-    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "the child's exit status")
 
 
 def answer(conn):
