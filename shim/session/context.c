@@ -130,8 +130,10 @@ make(const struct policy_identity *identity, const struct material *material,
                            NULL);
     (void)wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
     if (is_server) {
-        /* Tickets would move the record sequence on before the hand-over. */
+        /* Tickets would move the record sequence on before the hand-over; and who comes
+         * back with one shows no certificate, though another rule may apply by now. */
         (void)wolfSSL_CTX_no_ticket_TLSv13(ctx);
+        (void)wolfSSL_CTX_NoTicketTLSv12(ctx);
     }
     return ctx;
 }

@@ -32,7 +32,8 @@ struct handshake {
     struct session *session;
     const struct policy_rule *rule;
     struct failure failure;
-    int judged; /* peer_judge()'s answer, 0 until it has refused */
+    int judged;   /* peer_judge()'s answer, 0 until it has refused */
+    bool vouched; /* it has been asked, and has not */
     bool saw_record;
     size_t in_len, in_want; /* of the record being assembled: here, whole */
     size_t in_read;         /* wolfSSL has taken so much of it */
@@ -165,6 +166,7 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
         (void)SendAlert(handshake->ssl, ALERT_FATAL, alert_for(&handshake->failure));
         return 0;
     }
+    handshake->vouched = true;
     return 1;
 }
 
@@ -336,11 +338,20 @@ explain(struct handshake *handshake, int error)
     return -EPROTO;
 }
 
+/* There is no way to get here; whatever one may be found, it leads nowhere. */
+static int
+refuse_unknown(struct handshake *handshake)
+{
+    failure_set(&handshake->failure, REASON_NO_CERTIFICATE,
+                "the handshake ended without a certificate of the peer");
+    return -EPROTO;
+}
+
 int
 handshake_step(struct handshake *handshake)
 {
     if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
-        return 0;
+        return handshake->vouched ? 0 : refuse_unknown(handshake);
     }
     int error = wolfSSL_get_error(handshake->ssl, 0);
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
