@@ -2,7 +2,6 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -63,46 +62,60 @@ session_last_close(struct handle *handle, int fd)
     table_release(handle);
 }
 
-struct found {
-    int fd;
-    struct found *next;
-};
+/* ---- at exit -------------------------------------------------------------------------
+ */
 
+/*
+ * _exit() may come from a signal handler that has interrupted anything, malloc() and our
+ * own code included: so nothing is allocated or freed here, and no lock is waited for
+ * without a limit.  Other threads go on meanwhile, and libc has streams to flush yet: the
+ * fds stay in the table, so that what is still written meets a session that has ended.
+ */
 static void
-collect(int fd, struct handle *handle, void *context)
+end_at_exit(int fd, struct handle *handle, void *context)
 {
-    struct found **list = context;
-    (void)handle;
-    struct found *found = malloc(sizeof(*found));
-    if (found != NULL) {
-        *found = (struct found){.fd = fd, .next = *list};
-        *list = found;
+    int64_t *bound_ms = context;
+    short events;
+    /* Not given back: whoever gives the last reference back frees. */
+    if (atomic_load(&handle->fd_hint) != fd || table_acquire(fd) != handle) {
+        return;
     }
+    struct session *session = handle->session;
+    if (atomic_load(&session->state) == SESSION_HANDSHAKING && session->early_len == 0 &&
+        session->is_server) {
+        return; /* nothing is owed to a peer that may never say a word */
+    }
+    int64_t linger_ms = end_session(handle, fd);
+    if (linger_ms == ABSORB_MS) {
+        (void)system_calls.shutdown(fd, SHUT_WR);
+        linger_ms = EXIT_ABSORB_MS;
+    } else if (linger_ms > 0) {
+        linger_ms = session_limits.handshake_timeout_ms;
+        if (!service_is_running()) {
+            (void)session_drive(handle, fd, &events);
+        }
+    }
+    *bound_ms = linger_ms > *bound_ms ? linger_ms : *bound_ms;
 }
 
 void
 session_close_all(void)
 {
-    struct found *list = NULL;
-    int64_t bound_ms = EXIT_ABSORB_MS;
-    table_each(collect, &list);
-    while (list != NULL) {
-        struct found *found = list;
-        struct handle *handle = table_remove(found->fd);
-        if (handle != NULL) {
-            int64_t linger_ms = end_session(handle, found->fd);
-            if (linger_ms > 0) {
-                service_linger(handle, found->fd, linger_ms);
-                if (linger_ms != ABSORB_MS) {
-                    bound_ms = session_limits.handshake_timeout_ms;
-                }
-            }
-            table_release(handle);
-        }
-        list = found->next;
-        free(found);
+    int64_t start_ms = session_now_ms();
+    int64_t bound_ms;
+    if (session_is_stranger()) {
+        return;
     }
-    service_finish(bound_ms);
+    do {
+        enum service_rest rest = service_rest();
+        bound_ms = rest == SERVICE_OWES      ? session_limits.handshake_timeout_ms
+                   : rest == SERVICE_ABSORBS ? EXIT_ABSORB_MS
+                                             : 0;
+        table_each(end_at_exit, &bound_ms);
+        if (bound_ms > 0) {
+            (void)system_calls.poll(NULL, 0, 1);
+        }
+    } while (session_now_ms() < start_ms + bound_ms);
 }
 
 static void

@@ -27,6 +27,12 @@ session_pid(void)
     return pid;
 }
 
+bool
+session_is_stranger(void)
+{
+    return getpid() != session_pid();
+}
+
 void
 session_fork_enter(void)
 {

@@ -24,7 +24,8 @@ enum {
 static pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *watched;
 static bool running;
-static bool sleeping; /* without a time limit: wants a wake-up */
+static _Atomic bool started; /* and there is a thread */
+static bool sleeping;        /* without a time limit: wants a wake-up */
 static int epoll_fd = -1, wake_fd = -1;
 
 /* The epoll instance that last took each fd in, plus one; 0 = none. */
@@ -84,14 +85,14 @@ static void
 unwatch(struct handle *handle)
 {
     pthread_mutex_lock(&service_mutex);
-    if (handle->watch_again && !handle->lingering) {
+    if (handle->watch_again) { /* by a close, too: that is not to be lost */
         handle->watch_again = false;
         pthread_mutex_unlock(&service_mutex);
         return;
     }
     list_remove(handle);
-    pthread_mutex_unlock(&service_mutex);
     drop_service_fd(handle);
+    pthread_mutex_unlock(&service_mutex);
     table_release(handle);
 }
 
@@ -111,11 +112,26 @@ wait_for(struct handle *handle, uint32_t events)
     }
 }
 
+/* Under the lock: a close may be giving it one at the same moment. */
+static void
+give_service_fd(struct handle *handle, int fd)
+{
+    if (handle->service_fd < 0) {
+        handle->service_fd = fd;
+    } else if (fd >= 0) {
+        table_disown(fd);
+        system_calls.close(fd);
+    }
+}
+
 static bool
 has_fd(struct handle *handle)
 {
     if (handle->service_fd < 0) {
-        handle->service_fd = table_dup(handle);
+        int fd = table_dup(handle);
+        pthread_mutex_lock(&service_mutex);
+        give_service_fd(handle, fd);
+        pthread_mutex_unlock(&service_mutex);
     }
     return handle->service_fd >= 0;
 }
@@ -184,6 +200,16 @@ step(struct handle *handle, int64_t now)
     }
 }
 
+/* A peer that says nothing costs this much: epoll tells when it does. */
+static bool
+waits_for_peer(const struct handle *handle, int64_t now)
+{
+    const struct session *session = handle->session;
+    return handle->service_events != 0 && !handle->lingering &&
+           atomic_load(&session->state) == SESSION_HANDSHAKING &&
+           now < session->deadline_ms;
+}
+
 /* One look at everything that time may have brought about. */
 static void
 tick(void)
@@ -193,6 +219,10 @@ tick(void)
     struct handle *handle = watched;
     while (handle != NULL) {
         struct handle *next = handle->next_watched;
+        if (waits_for_peer(handle, now)) {
+            handle = next;
+            continue;
+        }
         table_ref(handle);
         pthread_mutex_unlock(&service_mutex);
         step(handle, now);
@@ -268,7 +298,7 @@ start(void)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
         if (system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 &&
             start_thread() == 0) {
-            running = true;
+            running = started = true;
         }
     }
     if (!running) {
@@ -339,39 +369,41 @@ service_linger(struct handle *handle, int fd, int64_t linger_ms)
     copy = table_raise(copy);
     forget_epoll(fd);
     pthread_mutex_lock(&service_mutex);
-    if (handle->service_fd < 0) {
-        handle->service_fd = copy;
-        copy = -1;
-    }
+    give_service_fd(handle, copy);
     handle->lingering = true;
     handle->linger_until_ms = session_now_ms() + linger_ms;
     watch_locked(handle);
     pthread_mutex_unlock(&service_mutex);
-    if (copy >= 0) {
-        table_disown(copy);
-        system_calls.close(copy);
-    }
 }
 
 static bool
-anything_lingers(void)
+owes(const struct handle *handle)
 {
-    bool any = false;
-    pthread_mutex_lock(&service_mutex);
-    for (struct handle *handle = watched; handle != NULL; handle = handle->next_watched) {
-        any = any || handle->lingering;
-    }
-    pthread_mutex_unlock(&service_mutex);
-    return any;
+    return record_pending(&handle->conn) ||
+           (atomic_load(&handle->session->state) == SESSION_HANDSHAKING &&
+            handle->session->early_len > 0);
 }
 
-void
-service_finish(int64_t bound_ms)
+enum service_rest
+service_rest(void)
 {
-    int64_t until = session_now_ms() + bound_ms;
-    while (anything_lingers() && session_now_ms() < until) {
-        (void)system_calls.poll(NULL, 0, 1);
+    enum service_rest rest = SERVICE_NOTHING;
+    if (pthread_mutex_trylock(&service_mutex) != 0) {
+        return SERVICE_ABSORBS; /* to be asked again */
     }
+    for (struct handle *handle = watched; handle != NULL; handle = handle->next_watched) {
+        if (handle->lingering && rest != SERVICE_OWES) {
+            rest = owes(handle) ? SERVICE_OWES : SERVICE_ABSORBS;
+        }
+    }
+    pthread_mutex_unlock(&service_mutex);
+    return rest;
+}
+
+bool
+service_is_running(void)
+{
+    return started;
 }
 
 void
@@ -395,7 +427,7 @@ service_fork_child(void)
 {
     /* The thread and its list stayed with the parent. */
     watched = NULL;
-    running = false;
+    running = started = false;
     sleeping = false;
     if (epoll_fd >= 0) {
         table_disown(epoll_fd);

@@ -22,8 +22,16 @@ void service_watch(struct handle *handle);
  */
 void service_linger(struct handle *handle, int fd, int64_t linger_ms);
 
-/* Works on all that is lingering, in the calling thread, for at most so long. */
-void service_finish(int64_t bound_ms);
+/* What is left to do for connections that the program has closed. */
+enum service_rest {
+    SERVICE_NOTHING,
+    SERVICE_ABSORBS, /* what the peer may still send; also: this cannot be told now */
+    SERVICE_OWES,    /* data that the program has written */
+};
+enum service_rest service_rest(void);
+
+/* Whether there is a thread that goes on with handshakes. Async-signal-safe, both. */
+bool service_is_running(void);
 
 /* The program watches fd with epfd: a dup would keep its events coming after close. */
 void service_note_epoll(int epfd, int fd);

@@ -248,6 +248,10 @@ void session_log_closed(struct handle *handle, const struct failure *failure);
 int64_t session_now_ms(void);
 int session_pid(void); /* getpid() without the system call */
 
+/* Whether this is a child that was made by bare system calls: it holds no session, and
+ * may be sharing our memory with its parent. */
+bool session_is_stranger(void);
+
 /* How long things may take; from the policy. */
 struct session_limits {
     int64_t handshake_timeout_ms;
