@@ -133,7 +133,7 @@ before(const char *file)
 {
     bool any = false;
     int result = 0;
-    if (table_count == 0) {
+    if (table_count == 0 || session_is_stranger()) {
         return 0;
     }
     table_each(find_any, &any);
@@ -153,7 +153,7 @@ before(const char *file)
 static void
 after(void)
 {
-    if (table_count != 0) {
+    if (table_count != 0 && !session_is_stranger()) {
         session_before_exec(true);
         table_each(take_back, NULL);
     }

@@ -13,6 +13,7 @@
 #include "shim/interpose/epoll.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
+#include "shim/interpose/spawn.h"
 #include "shim/session/audit.h"
 #include "shim/session/context.h"
 #include "shim/session/session.h"
@@ -22,11 +23,19 @@ static const struct load_process no_process;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool loading __attribute__((tls_model("initial-exec")));
 
-/* One write each, past stdio: the program's streams are its own. */
+/* One write each, past stdio: the program's streams are its own.  Nothing is said where
+ * the peer of a connection would read it. */
 static void
 say(const char *text)
 {
     char line[1024];
+    int domain;
+    socklen_t domain_len = sizeof(domain);
+    if (real.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) ==
+            0 &&
+        domain != AF_UNIX) {
+        return;
+    }
     int len = snprintf(line, sizeof(line), "mtls-shim: %s\n", text);
     if (len >= (int)sizeof(line)) {
         len = sizeof(line) - 1;
@@ -124,6 +133,32 @@ log_loaded(const struct policy *policy)
     audit_write(&line);
 }
 
+/* ---- fork
+ * ----------------------------------------------------------------------------------- */
+
+void
+load_fork_prepare(void)
+{
+    spawn_fork_prepare();
+    session_fork_prepare();
+}
+
+void
+load_fork_parent(void)
+{
+    session_fork_parent();
+    spawn_fork_parent();
+}
+
+void
+load_fork_child(void)
+{
+    session_fork_child();
+    spawn_fork_child();
+    names_fork_child();
+    epoll_fork_child();
+}
+
 static void
 load_policy(void)
 {
@@ -143,9 +178,7 @@ load_policy(void)
     open_log(policy);
     session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
     session_limits.connect_wait_ms = policy->connect_wait_ms;
-    pthread_atfork(session_fork_prepare, session_fork_parent, session_fork_child);
-    pthread_atfork(NULL, NULL, names_fork_child);
-    pthread_atfork(NULL, NULL, epoll_fork_child);
+    pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     process.policy = policy;
     log_loaded(policy);
 }

@@ -24,6 +24,11 @@ struct load_process {
  */
 const struct load_process *load_process(void);
 
+/* Around whatever makes a child with a copy of our memory. */
+void load_fork_prepare(void);
+void load_fork_parent(void);
+void load_fork_child(void);
+
 /* The name of the effective user, as of now; the thread's own copy. NULL = unknown. */
 const char *load_user(void);
 

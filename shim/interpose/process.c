@@ -1,6 +1,7 @@
 /* How processes begin and end. */
 #include "shim/interpose/governed.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "shim/interpose/load.h"
@@ -22,6 +23,68 @@ vfork(void)
 }
 
 INTERPOSE_ALIAS(__vfork, vfork);
+
+/* fork() without the handlers; ours have to run all the same. */
+INTERPOSE pid_t
+_Fork(void)
+{
+    real_need();
+    if (real._Fork == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    if (load_process()->policy == NULL) {
+        return real._Fork();
+    }
+    load_fork_prepare();
+    pid_t child = real._Fork();
+    if (child == 0) {
+        load_fork_child();
+        return 0;
+    }
+    int errno_then = errno;
+    load_fork_parent();
+    errno = errno_then;
+    return child;
+}
+
+/* What a child that clone() has given a copy of our memory is to run. */
+struct start {
+    int (*run)(void *argument);
+    void *argument;
+};
+
+static int
+start_child(void *context)
+{
+    struct start start = *(struct start *)context; /* the copy on the parent's stack */
+    load_fork_child();
+    return start.run(start.argument);
+}
+
+INTERPOSE int
+clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
+{
+    va_list args;
+    va_start(args, argument);
+    pid_t *parent_tid = va_arg(args, pid_t *); /* taken as libc itself takes them */
+    void *tls = va_arg(args, void *);
+    pid_t *child_tid = va_arg(args, pid_t *);
+    va_end(args);
+    real_need();
+    if ((flags & CLONE_VM) != 0 || run == NULL || load_process()->policy == NULL) {
+        return real.clone(run, stack, flags, argument, parent_tid, tls, child_tid);
+    }
+    struct start start = {run, argument};
+    load_fork_prepare();
+    int child = real.clone(start_child, stack, flags, &start, parent_tid, tls, child_tid);
+    int errno_then = errno;
+    load_fork_parent();
+    errno = errno_then;
+    return child;
+}
+
+INTERPOSE_ALIAS(__clone, clone);
 
 /* exit() comes by our destructor; these do not. */
 INTERPOSE void

@@ -4,6 +4,7 @@
 #ifndef SHIM_INTERPOSE_REAL_H
 #define SHIM_INTERPOSE_REAL_H
 
+#include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>

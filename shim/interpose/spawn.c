@@ -2,6 +2,7 @@
  * posix_spawn(3): libc forks and execs by itself, so what has to go along is made ready
  * when the program says that its child shall have it.
  */
+#include "shim/interpose/spawn.h"
 #include "shim/interpose/environment.h"
 #include "shim/interpose/exec.h"
 #include "shim/interpose/govern.h"
@@ -43,6 +44,32 @@ forget(const posix_spawn_file_actions_t *actions)
         if (promises[i].actions == actions) {
             promises[i].actions = NULL;
             table_release(promises[i].handle);
+        }
+    }
+    pthread_mutex_unlock(&promises_mutex);
+}
+
+void
+spawn_fork_prepare(void)
+{
+    pthread_mutex_lock(&promises_mutex);
+}
+
+void
+spawn_fork_parent(void)
+{
+    pthread_mutex_unlock(&promises_mutex);
+}
+
+/* References of fds alone have come over fork (session_fork_child()). */
+void
+spawn_fork_child(void)
+{
+    for (int i = 0; i < PROMISES; i++) {
+        if (promises[i].actions != NULL && atomic_load(&promises[i].handle->fds) > 0) {
+            table_ref(promises[i].handle);
+        } else {
+            promises[i].actions = NULL;
         }
     }
     pthread_mutex_unlock(&promises_mutex);

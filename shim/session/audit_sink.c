@@ -59,16 +59,30 @@ open_syslog(void)
     return fd;
 }
 
+/* inetd's children have the connection there: log lines would go to the peer, in clear.
+ */
+static int
+open_stderr(void)
+{
+    int domain;
+    socklen_t len = sizeof(domain);
+    if (system_calls.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &len) ==
+            0 &&
+        domain != AF_UNIX) {
+        return -ENOTSUP;
+    }
+    int fd = calls.fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return fd >= 0 ? fd : -errno;
+}
+
 static int
 open_kind(enum policy_log kind, const char *path)
 {
     switch (kind) {
     case POLICY_LOG_FILE:
         return open_file(path);
-    case POLICY_LOG_STDERR: {
-        int fd = calls.fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return fd >= 0 ? fd : -errno;
-    }
+    case POLICY_LOG_STDERR:
+        return open_stderr();
     case POLICY_LOG_SYSLOG:
         return open_syslog();
     case POLICY_LOG_NONE:

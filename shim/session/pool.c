@@ -232,6 +232,8 @@ pool_give(struct handle *handle, bool wipe)
         memset(handle->session, 0, sizeof(*handle->session));
         /* Punches the buffers out of the shared memory; a no-op where untouched. */
         (void)madvise(pool_buffers(handle), POOL_BUFFERS_LEN, MADV_REMOVE);
+    } else {
+        slab->sealed = true; /* whoever has it mapped is not to see a session of ours */
     }
     handle->session = NULL;
     slab->taken[handle - slab->handles] = false;
