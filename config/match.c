@@ -1,5 +1,6 @@
 /* Finding the rule of a connection. */
 #include "config/condition.h"
+#include "config/glob.h"
 
 static bool
 rule_matches(const struct policy_rule *rule, const struct condition_facts *facts)
@@ -27,6 +28,23 @@ policy_match(const struct policy *policy, const struct policy_query *query)
     }
     return query->direction == POLICY_OUTBOUND ? &policy->default_outbound
                                                : &policy->default_inbound;
+}
+
+bool
+policy_mentions(const struct policy *policy, const char *name)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct conditions *conditions = policy->rules[i].conditions;
+
+        for (size_t j = 0; j < conditions->remote_count; j++) {
+            const struct address *remote = &conditions->remote[j];
+
+            if (remote->kind == ADDRESS_NAME && glob_host(remote->name, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool

@@ -153,6 +153,10 @@ struct policy_query {
 const struct policy_rule *policy_match(const struct policy *policy,
                                        const struct policy_query *query);
 
+/* Whether the remote of some rule speaks of this host's name.  Safe: async-signal-safe.
+ */
+bool policy_mentions(const struct policy *policy, const char *name);
+
 /*
  * Whether any connection of this direction could need more than plaintext; lets the
  * wrappers skip all work for a direction that is plaintext throughout.

@@ -1,6 +1,7 @@
 /* accept(2): where an inbound session begins. */
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/stdio.h"
 
 #include <string.h>
 
@@ -34,6 +35,9 @@ admit(int fd, const struct sockaddr *address, socklen_t len, int flags)
         return -EACCES;
     }
     int result = session_open(fd, true, false, rule, &local, &remote, NULL);
+    if (result == 0) {
+        stdio_governed(fd);
+    }
     if (result == 0 && (flags & SOCK_CLOEXEC) != 0) {
         table_set_exec(fd, TABLE_EXEC_CLOSED);
     }

@@ -3,6 +3,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/names.h"
+#include "shim/interpose/stdio.h"
 #include "shim/interpose/wait.h"
 
 #include <netinet/tcp.h>
@@ -22,6 +23,7 @@ begin_session(int fd, const struct policy_rule *rule, const union session_addres
         table_set_exec(fd,
                        (flags & FD_CLOEXEC) != 0 ? TABLE_EXEC_CLOSED : TABLE_EXEC_UNSAID);
         epoll_governed(fd);
+        stdio_governed(fd);
     }
     return result;
 }
@@ -29,6 +31,7 @@ begin_session(int fd, const struct policy_rule *rule, const union session_addres
 static void
 drop_session(int fd)
 {
+    stdio_left(fd);
     struct handle *handle = table_remove(fd);
     if (handle != NULL) {
         session_last_close(handle, fd);
@@ -65,16 +68,18 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     if (!govern_address(address.__sockaddr__, len, &remote)) {
         return real.connect(fd, address, len) == 0 ? 0 : -errno;
     }
-    const char *dialled = names_find(&remote, name) ? name : NULL;
+    if (!names_find(&remote, name)) {
+        name[0] = '\0';
+    }
     const struct policy_rule *rule =
-        govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, dialled);
+        govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, name);
     if (govern_leaves_plaintext(rule)) {
         return real.connect(fd, address, len) == 0 ? 0 : -errno;
     }
     if (rule->mode != POLICY_MODE_MTLS) {
         return -EACCES;
     }
-    int result = begin_session(fd, rule, &remote, dialled);
+    int result = begin_session(fd, rule, &remote, name[0] != '\0' ? name : NULL);
     GOVERNED_SCOPE *handle = result == 0 ? table_acquire(fd) : NULL;
     if (handle == NULL) {
         return result < 0 ? result : -EBADF;

@@ -1,9 +1,11 @@
 #include "shim/interpose/govern.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "shim/interpose/load.h"
+#include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 #include "shim/session/audit.h"
 #include "shim/session/table.h"
@@ -18,14 +20,17 @@ govern_address(const struct sockaddr *address, socklen_t len, union session_addr
     if (address == NULL || len < sizeof(sa_family_t)) {
         return false;
     }
-    size_t need = address->sa_family == AF_INET    ? sizeof(copy->in)
-                  : address->sa_family == AF_INET6 ? sizeof(copy->in6)
-                                                   : 0;
+    /* What is too short here must be too short for the kernel, too: it takes an IPv6
+     * address without its last member (SIN6_LEN_RFC2133). */
+    size_t need = address->sa_family == AF_INET ? sizeof(copy->in)
+                  : address->sa_family == AF_INET6
+                      ? offsetof(struct sockaddr_in6, sin6_scope_id)
+                      : 0;
     if (need == 0 || len < need) {
         return false;
     }
     memset(copy, 0, sizeof(*copy));
-    memcpy(copy, address, need);
+    memcpy(copy, address, len < sizeof(*copy) ? len : sizeof(*copy));
     return true;
 }
 
@@ -96,10 +101,31 @@ govern_leaves_plaintext(const struct policy_rule *rule)
            rule->mode == POLICY_MODE_OBSERVE;
 }
 
+/* The rule for another name of the address, if that does not leave it in plaintext. */
+static const struct policy_rule *
+find_stricter(const struct load_process *process, struct policy_query *query,
+              const struct policy_rule *rule, char *name)
+{
+    const char *dialled = query->dialled_name;
+    char other[SESSION_NAME_LEN];
+    unsigned at = 0;
+    while (names_ruled((const void *)query->remote, &at, other)) {
+        query->dialled_name = other;
+        const struct policy_rule *stricter = find_rule(process, query);
+        if (!govern_leaves_plaintext(stricter)) {
+            memcpy(name, other, sizeof(other));
+            query->dialled_name = name;
+            return stricter;
+        }
+    }
+    query->dialled_name = dialled;
+    return rule;
+}
+
 const struct policy_rule *
 govern_connection(int fd, enum policy_direction direction,
                   const union session_address *local, const union session_address *remote,
-                  const char *name)
+                  char *name)
 {
     const struct load_process *process = load_process();
     if (process->policy == NULL || !is_tcp(fd)) {
@@ -109,9 +135,12 @@ govern_connection(int fd, enum policy_direction direction,
         .direction = direction,
         .local = local != NULL ? &local->any : NULL,
         .remote = &remote->any,
-        .dialled_name = name,
+        .dialled_name = name != NULL && name[0] != '\0' ? name : NULL,
     };
     const struct policy_rule *rule = find_rule(process, &query);
+    if (name != NULL && govern_leaves_plaintext(rule)) {
+        rule = find_stricter(process, &query, rule, name);
+    }
     log_rule(rule, &query);
     return rule;
 }

@@ -16,7 +16,10 @@
  *
  *   fd      in  the socket
  *   local   in  NULL = unknown
- *   name    in  the name dialled, NULL = none
+ *   name    in/out  the name dialled, SESSION_NAME_LEN bytes, empty = none; another one
+ *                   that the address goes by when that is what a rule is about, so that
+ *                   no connection is left in plaintext because of the last name that the
+ *                   program happened to look up.  NULL for inbound
  *
  * Returns  the rule: MTLS wants a session, and what govern_leaves_plaintext() does not
  *          leave alone is refused; NULL: no TCP socket, or the shim is off.
@@ -24,7 +27,7 @@
 const struct policy_rule *govern_connection(int fd, enum policy_direction direction,
                                             const union session_address *local,
                                             const union session_address *remote,
-                                            const char *name);
+                                            char *name);
 
 /* Whether the connection stays as it is. */
 bool govern_leaves_plaintext(const struct policy_rule *rule);

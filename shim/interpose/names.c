@@ -5,7 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAMES_COUNT = 256 };
+#include "shim/interpose/load.h"
+
+enum {
+    NAMES_COUNT = 256,  /* the last ones, whatever they are */
+    RULED_COUNT = 1024, /* the last different ones that rules speak of */
+};
 
 struct entry {
     uint8_t address[16]; /* IPv6, or IPv4 mapped into it */
@@ -16,6 +21,11 @@ struct entry {
 static pthread_mutex_t names_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct entry entries[NAMES_COUNT];
 static unsigned next;
+
+/* Without these a program that resolves what others tell it to would soon have forgotten
+ * which connections a rule for a name is about. */
+static struct entry ruled[RULED_COUNT];
+static unsigned next_ruled;
 
 static bool
 flatten(const struct sockaddr *address, uint8_t flat[16])
@@ -34,19 +44,62 @@ flatten(const struct sockaddr *address, uint8_t flat[16])
     return true;
 }
 
+static void
+fill(struct entry *entry, const uint8_t flat[16], const char *name)
+{
+    memcpy(entry->address, flat, sizeof(entry->address));
+    entry->thread = gettid();
+    snprintf(entry->name, sizeof(entry->name), "%s", name);
+}
+
+static bool
+is_ruled(const uint8_t flat[16], const char *name)
+{
+    for (unsigned i = 0; i < RULED_COUNT && i < next_ruled; i++) {
+        if (memcmp(ruled[i].address, flat, sizeof(ruled[i].address)) == 0 &&
+            strcmp(ruled[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 names_note(const char *name, const struct sockaddr *address)
 {
+    const struct policy *policy = load_process()->policy;
     uint8_t flat[16];
     if (!flatten(address, flat) || (name != NULL && strlen(name) >= SESSION_NAME_LEN)) {
         return;
     }
+    bool matters = name != NULL && policy != NULL && policy_mentions(policy, name);
     pthread_mutex_lock(&names_mutex);
-    struct entry *entry = &entries[next++ % NAMES_COUNT];
-    memcpy(entry->address, flat, sizeof(flat));
-    entry->thread = gettid();
-    snprintf(entry->name, sizeof(entry->name), "%s", name != NULL ? name : "");
+    fill(&entries[next++ % NAMES_COUNT], flat, name != NULL ? name : "");
+    if (matters && !is_ruled(flat, name)) {
+        fill(&ruled[next_ruled++ % RULED_COUNT], flat, name);
+    }
     pthread_mutex_unlock(&names_mutex);
+}
+
+bool
+names_ruled(const union session_address *address, unsigned *at,
+            char name[SESSION_NAME_LEN])
+{
+    uint8_t flat[16];
+    bool found = false;
+    if (!flatten(&address->any, flat)) {
+        return false;
+    }
+    pthread_mutex_lock(&names_mutex);
+    while (!found && *at < RULED_COUNT && *at < next_ruled) {
+        const struct entry *entry = &ruled[(*at)++];
+        found = memcmp(entry->address, flat, sizeof(flat)) == 0;
+        if (found) {
+            memcpy(name, entry->name, SESSION_NAME_LEN);
+        }
+    }
+    pthread_mutex_unlock(&names_mutex);
+    return found;
 }
 
 bool

@@ -22,6 +22,18 @@ void names_note(const char *name, const struct sockaddr *address);
  */
 bool names_find(const union session_address *address, char name[SESSION_NAME_LEN]);
 
+/*
+ * Goes through the names resolved to this address that some rule's remote speaks of:
+ * those are not forgotten when others come.
+ *
+ *   at    in/out  0 for the first call
+ *   name  out     SESSION_NAME_LEN bytes
+ *
+ * Returns  whether there was one more.
+ */
+bool names_ruled(const union session_address *address, unsigned *at,
+                 char name[SESSION_NAME_LEN]);
+
 /* For pthread_atfork(): another thread may have been at it. */
 void names_fork_child(void);
 
