@@ -38,6 +38,43 @@ drop_session(int fd)
     }
 }
 
+/*
+ * Where a connect has waited for a handshake in vain, and until when that is remembered.
+ * A peer that serves one client after the other would have a program wait connect_wait
+ * for each of its connections, though all it waits for is the program itself.
+ */
+static _Atomic uint64_t in_vain_remote;
+static _Atomic int64_t in_vain_until_ms;
+enum { IN_VAIN_MS = 5000 };
+
+static uint64_t
+remote_key(const union session_address *remote)
+{
+    const uint8_t *bytes = (const uint8_t *)remote;
+    uint64_t key = 0xcbf29ce484222325U; /* FNV-1a */
+    for (size_t i = 0; i < sizeof(*remote); i++) {
+        key = (key ^ bytes[i]) * 0x100000001b3U;
+    }
+    return key;
+}
+
+/* TCP is there: waits for TLS, so that a refusal is connect's error. */
+static int
+wait_for_tls(struct handle *handle, int fd)
+{
+    uint64_t key = remote_key(&handle->session->remote);
+    if (atomic_load(&in_vain_remote) == key &&
+        session_now_ms() < atomic_load(&in_vain_until_ms)) {
+        return 0;
+    }
+    int result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
+    if (result == 0 && atomic_load(&handle->session->state) != SESSION_OPEN) {
+        atomic_store(&in_vain_remote, key);
+        atomic_store(&in_vain_until_ms, session_now_ms() + IN_VAIN_MS);
+    }
+    return result;
+}
+
 /* The real connect for a session that waits for it. Returns 0 or -errno. */
 static int
 dial(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
@@ -48,7 +85,7 @@ dial(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     }
     if (result == 0 && session_limits.connect_wait_ms > 0 &&
         !wait_is_nonblocking(handle, fd)) {
-        result = wait_handshake(handle, fd, session_limits.connect_wait_ms);
+        result = wait_for_tls(handle, fd);
     }
     return result;
 }
