@@ -122,6 +122,9 @@ static void
 hold(int fd, struct handle *handle, void *context)
 {
     const bool *undo = context;
+    if (table_acquire(fd) != handle) {
+        return; /* another thread has closed it */
+    }
     /* Once per handle, not once per fd; and what goes along keeps our hold. */
     if (atomic_load(&handle->fd_hint) == fd && !handle->goes_along) {
         struct session *session = handle->session;
@@ -132,6 +135,7 @@ hold(int fd, struct handle *handle, void *context)
             (void)record_close_notify(&handle->conn, fd);
         }
     }
+    table_release(handle);
 }
 
 void

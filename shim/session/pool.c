@@ -245,13 +245,18 @@ pool_give(struct handle *handle, bool wipe)
     pool_unlock();
 }
 
-/* A memfd that is as long as ours, holds a session of this layout, and is in use. */
+/*
+ * A memfd that is as long as ours, holds a session of this layout, and is in use; made by
+ * this user or by root.  Who can write to a session has us in hand, locks and lengths as
+ * well as keys, so that nobody else's is taken, whoever passes it.
+ */
 static bool
 is_session(int memfd)
 {
     struct stat st;
     struct session head;
     return fstat(memfd, &st) == 0 && S_ISREG(st.st_mode) &&
+           (st.st_uid == geteuid() || st.st_uid == 0) &&
            st.st_size == (off_t)slab_len(1) &&
            pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
            head.magic == SESSION_MAGIC && head.layout == sizeof(struct session);

@@ -76,6 +76,10 @@ def test_child_in_shared_memory(bed):
     attack(bed, "shared_memory_child")
 
 
+def test_passed_by_another_user(bed):
+    attack(bed, "passed_by_another_user", REFUSED)
+
+
 def test_accepted_as_stdout(bed):
     """A daemon that has closed its stdout, and prints all the same."""
     bed.pair()

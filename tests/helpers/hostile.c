@@ -490,6 +490,44 @@ shared_memory_child(void)
     expect_echo(fd, MARKER);
 }
 
+/* What a process of another user passes is not taken: it could write to what we map. */
+static void
+passed_by_another_user(void)
+{
+    int ends[2];
+    char byte = 'x';
+    struct iovec iov = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof(control.bytes)};
+    if (geteuid() != 0) {
+        refused("seteuid");
+    }
+    need(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
+    pid_t child = fork();
+    if (child == 0) {
+        need(seteuid(65534) == 0, "seteuid");
+        int fd = dial();
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+        need(sendmsg(ends[1], &msg, 0) == 1, "sendmsg");
+        need(read(ends[1], &byte, 1) == 1, "read");
+        _exit(0);
+    }
+    int fd;
+    need(recvmsg(ends[0], &msg, 0) == 1 && msg.msg_controllen > 0, "recvmsg");
+    memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+    ssize_t sent = write(fd, MARKER, MARKER_LEN);
+    need(write(ends[0], "x", 1) == 1 && waitpid(child, NULL, 0) == child, "the child");
+    if (sent < 0) {
+        refused("write");
+    }
+}
+
 /* A rule for the name is still known when thousands of others have been looked up. */
 static void
 many_names(void)
@@ -565,6 +603,7 @@ static const struct {
     S(bare_clone),
     S(shared_memory_child),
     S(many_names),
+    S(passed_by_another_user),
     S(exit_with_crowd),
     S(fork_before_connect),
 };
