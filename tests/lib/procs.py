@@ -56,7 +56,8 @@ def tail(path, size=1500):
 class Program:
     """A started program in a session of its own, its output in files."""
 
-    def __init__(self, folder, name, argv, env=None, stdin=None, cwd=None, pass_fds=()):
+    def __init__(self, folder, name, argv, env=None, stdin=None, cwd=None, pass_fds=(),
+                 user=None, group=None):
         self.name = name
         self.out_path = os.path.join(folder, name + ".out")
         self.err_path = os.path.join(folder, name + ".err")
@@ -64,7 +65,8 @@ class Program:
             self.process = subprocess.Popen(
                 argv, stdin=stdin if stdin is not None else subprocess.DEVNULL, stdout=out,
                 stderr=err, env=env, cwd=cwd, start_new_session=True, pass_fds=pass_fds,
-                bufsize=0)
+                bufsize=0, user=user, group=group,
+                extra_groups=None if user is None else [])
         self.pid = self.process.pid
 
     @property
