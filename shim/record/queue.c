@@ -11,10 +11,12 @@
  * that it is not a ticket or an alert.  What does not open, since another key begins
  * before it, counts in full.
  *
- *   number  in  of the record in the queue: what its sequence number is away from ours
+ *   number  in   of the record in the queue: what its sequence number is away from ours
+ *   last    out  it is an alert: what comes after it is nobody's
  */
 static size_t
-open_copy(struct record_conn *conn, uint8_t *buf, size_t total, uint64_t number)
+open_copy(struct record_conn *conn, uint8_t *buf, size_t total, uint64_t number,
+          bool *last)
 {
     struct record_dir *rx = &conn->rec->rx;
     struct record_content content;
@@ -27,28 +29,29 @@ open_copy(struct record_conn *conn, uint8_t *buf, size_t total, uint64_t number)
     if (err != 0) {
         return total - record_protect_overhead(conn->rec);
     }
+    *last = content.type == RECORD_TYPE_ALERT;
     return content.type == RECORD_TYPE_DATA ? content.len : 0;
 }
 
-/* Returns how much of the len bytes at buf complete records take; adds up their
- * plaintext.
- */
+/* Returns how much of the len bytes at buf complete records take, all of it after an
+ * alert; adds up their plaintext. */
 static size_t
 count(struct record_conn *conn, uint8_t *buf, size_t len, size_t *plaintext_len)
 {
     size_t at = 0;
     uint8_t alert;
+    bool last = false;
 
-    for (uint64_t number = 0; len - at >= RECORD_HEADER_LEN; number++) {
+    for (uint64_t number = 0; !last && len - at >= RECORD_HEADER_LEN; number++) {
         ssize_t total = record_protect_check(conn->rec, buf + at, &alert);
 
         if (total < 0 || (size_t)total > len - at) {
             break;
         }
-        *plaintext_len += open_copy(conn, buf + at, (size_t)total, number);
+        *plaintext_len += open_copy(conn, buf + at, (size_t)total, number, &last);
         at += (size_t)total;
     }
-    return at;
+    return last ? len : at;
 }
 
 /* The plaintext of len bytes that nobody has looked at, or of which no record is
