@@ -1,6 +1,7 @@
 #include "shim/interpose/adopt.h"
 
 #include <dirent.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,20 +23,27 @@ refuse(int fd)
 
 /* ---- left by the image before exec */
 
-enum { FDS_MAX = 1024 }; /* looked at; more than that do not come through an exec */
+enum { UNKNOWN_MAX = 65536 }; /* numbers that are tried where there is no /proc */
 
 struct open_fds {
     int count;
-    int fds[FDS_MAX];
+    int fds[TABLE_FD_MAX];
 };
 
+/* All of them: one that is overlooked would be used without its session. */
 static void
 list_open(struct open_fds *open_fds)
 {
     DIR *dir = opendir("/proc/self/fd");
     const struct dirent *entry;
     open_fds->count = 0;
-    while (dir != NULL && (entry = readdir(dir)) != NULL && open_fds->count < FDS_MAX) {
+    for (int fd = 0; dir == NULL && fd < UNKNOWN_MAX; fd++) {
+        if (real.fcntl(fd, F_GETFD) >= 0) {
+            open_fds->fds[open_fds->count++] = fd;
+        }
+    }
+    while (dir != NULL && (entry = readdir(dir)) != NULL &&
+           open_fds->count < TABLE_FD_MAX) {
         if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(dir)) {
             open_fds->fds[open_fds->count++] = atoi(entry->d_name);
         }
@@ -45,6 +53,20 @@ list_open(struct open_fds *open_fds)
     }
 }
 
+/* What all versions have in common: of which socket it is; 0 = of none. */
+static uint64_t
+cookie_in(int memfd)
+{
+    struct {
+        uint32_t magic, layout;
+        uint64_t cookie;
+    } head;
+    _Static_assert(offsetof(struct session, cookie) == sizeof(head) - sizeof(head.cookie),
+                   "the head of a session is an interface");
+    bool read = pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head);
+    return read && head.magic == SESSION_MAGIC ? head.cookie : 0;
+}
+
 static bool
 is_memfd(int fd)
 {
@@ -52,16 +74,32 @@ is_memfd(int fd)
     char path[32];
     char target[64] = "";
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return readlink(path, target, sizeof(target) - 1) > 0 &&
-           strncmp(target, name, sizeof(name) - 1) == 0;
+    if (readlink(path, target, sizeof(target) - 1) <= 0) {
+        return real.fcntl(fd, F_GET_SEALS) >= 0 && cookie_in(fd) != 0;
+    }
+    return strncmp(target, name, sizeof(name) - 1) == 0;
+}
+
+/* A session that cannot be taken over, of another version of us, say: without it nobody
+ * may use its socket. */
+static void
+refuse_socket(uint64_t cookie, const struct open_fds *open_fds)
+{
+    for (int i = 0; i < open_fds->count && cookie != 0; i++) {
+        if (session_cookie(open_fds->fds[i]) == cookie) {
+            refuse(open_fds->fds[i]);
+        }
+    }
 }
 
 static void
 adopt_session(int memfd, const struct open_fds *open_fds)
 {
+    uint64_t cookie = cookie_in(memfd);
     int own = table_raise(memfd);
     GOVERNED_SCOPE *handle = session_adopt(own, govern_rule_named);
-    if (handle == NULL) {
+    if (handle == NULL || cookie == 0) {
+        refuse_socket(cookie, open_fds);
         table_disown(own);
         real.close(own);
         return;
@@ -72,11 +110,15 @@ adopt_session(int memfd, const struct open_fds *open_fds)
     int last = -1;
     for (int i = 0; i < open_fds->count; i++) {
         int fd = open_fds->fds[i];
-        if (fd != memfd && session_cookie(fd) == handle->session->cookie &&
-            fd_govern(fd, handle) == 0) {
-            table_set_exec(fd, TABLE_EXEC_WANTED);
-            last = fd;
+        if (fd == memfd || session_cookie(fd) != cookie) {
+            continue;
         }
+        if (fd_govern(fd, handle) < 0) {
+            refuse(fd);
+            continue;
+        }
+        table_set_exec(fd, TABLE_EXEC_WANTED);
+        last = fd;
     }
     if (last >= 0) {
         session_adopted(handle, last);
@@ -152,6 +194,8 @@ adopt_plain(int fd, const struct open_fds *open_fds)
     }
 }
 
+enum { PASSED_MAX = 1024 };
+
 /* How many fds from 3 on a service manager has passed: sd_listen_fds(3). */
 static int
 passed_count(void)
@@ -162,13 +206,13 @@ passed_count(void)
         return 0;
     }
     int passed = atoi(count);
-    return passed > 0 && passed < FDS_MAX ? passed : 0;
+    return passed > 0 && passed < PASSED_MAX ? passed : 0;
 }
 
 void
 adopt_inherited(void)
 {
-    struct open_fds open_fds;
+    static struct open_fds open_fds; /* untouched pages cost nothing */
     list_open(&open_fds);
     adopt_sessions(&open_fds);
     int end = STDERR_FILENO + 1 + passed_count();

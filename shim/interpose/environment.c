@@ -69,6 +69,13 @@ lost_library(char *const env[])
     return at >= 0 && library != NULL && strstr(env[at], library) == NULL;
 }
 
+bool
+environment_is_off(char *const env[])
+{
+    int at = find(env, "MTLS_SHIM");
+    return at >= 0 && strcmp(env[at], "MTLS_SHIM=off") == 0;
+}
+
 static bool
 lacks(char *const env[], size_t i)
 {

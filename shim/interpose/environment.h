@@ -27,4 +27,7 @@ char **environment_keep(char *const env[]);
  */
 void environment_set_peer(const struct peer *peer);
 
+/* Whether this environment switches us off in the program that gets it. */
+bool environment_is_off(char *const env[]);
+
 #endif

@@ -55,12 +55,16 @@ read_own(struct target_elf *library, struct target_elf *self)
 }
 
 bool
-exec_is_loadable(const char *file)
+exec_is_loadable(const char *file, char *const env[])
 {
     char program[PATH_MAX];
     struct target_elf library;
     struct target_elf self;
     struct target_refusal refusal;
+    if (environment_is_off(env)) {
+        govern_warn("exec was refused a governed connection: MTLS_SHIM=off");
+        return false;
+    }
     if (target_find_program(file, program, &refusal) != 0) {
         return true;
     }
@@ -129,7 +133,7 @@ take_back(int fd, struct handle *handle, void *context)
 
 /* Returns 0, or -EACCES when there must be no exec. */
 static int
-before(const char *file)
+before(const char *file, char *const env[])
 {
     bool any = false;
     int result = 0;
@@ -137,7 +141,7 @@ before(const char *file)
         return 0;
     }
     table_each(find_any, &any);
-    if (any && !exec_is_loadable(file)) {
+    if (any && !exec_is_loadable(file, env)) {
         return -EACCES;
     }
     table_each(pass_on, &result);
@@ -172,7 +176,7 @@ struct call {
 static int
 run(const struct call *call, int (*exec)(const struct call *call, char *const *env))
 {
-    int result = before(call->file);
+    int result = before(call->file, call->env);
     if (result < 0) {
         errno = -result;
         return -1;

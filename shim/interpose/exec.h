@@ -17,6 +17,6 @@ int exec_portable(int fd);
 
 /* Whether the shim can be loaded into a program; tells the audit log when not. A program
  * that is not there is none of our business: true. */
-bool exec_is_loadable(const char *file);
+bool exec_is_loadable(const char *file, char *const env[]);
 
 #endif

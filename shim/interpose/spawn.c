@@ -152,7 +152,7 @@ spawn(spawn_function *call, pid_t *pid, const char *file,
 {
     pid_t child = 0;
     bool any = hold(actions, reserve, 0);
-    if (any && !exec_is_loadable(file)) {
+    if (any && !exec_is_loadable(file, env)) {
         (void)hold(actions, give, 0);
         return EACCES;
     }

@@ -3,7 +3,9 @@
 the wire, whatever libc function wrote it; and what is not refused works as on plain TCP."""
 
 import os
+import resource
 import socket
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -13,6 +15,7 @@ from harness import BUILD, MARKER, PLAIN, SHIM, Bed, equal, main  # noqa: E402
 
 HOSTILE = os.path.join(procs.ROOT, BUILD, "tests", "helpers", "hostile")
 WORKED, REFUSED = 0, 3
+SO_COOKIE = 57
 
 
 def check_wire(bed, at_least=1):
@@ -78,6 +81,45 @@ def test_child_in_shared_memory(bed):
 
 def test_passed_by_another_user(bed):
     attack(bed, "passed_by_another_user", REFUSED)
+
+
+def test_exec_switched_off(bed):
+    attack(bed, "exec_switched_off", REFUSED)
+
+
+def left_behind(bed, more_fds):
+    """A session that cannot be taken over (another version's) takes its socket along."""
+    policy = bed.policy("left", "")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname(), timeout=10) as client:
+            conn, _ = listener.accept()
+            cookie = conn.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8)
+            pid = os.fork()
+            if pid == 0:
+                memfd = os.memfd_create("mtls-shim-session", 0)
+                os.write(memfd, struct.pack("II", 0x736c746d, 1) + cookie + bytes(8192))
+                for _ in range(more_fds):
+                    os.set_inheritable(os.dup(client.fileno()), True)
+                os.dup2(memfd, 200 + more_fds)
+                os.close(memfd)
+                os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+                os.dup2(conn.fileno(), 1)
+                if not PLAIN:
+                    os.environ.update(LD_PRELOAD=os.path.join(procs.ROOT, SHIM),
+                                      MTLS_SHIM_POLICY=policy)
+                os.execv("/bin/echo", ["echo", MARKER])
+            conn.close()
+            os.waitpid(pid, 0)
+            equal(client.recv(4096), b"", "what the peer was told in clear")
+
+
+def test_session_of_another_version(bed):
+    left_behind(bed, 0)
+
+
+def test_session_behind_many_fds(bed):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    left_behind(bed, 1200)
 
 
 def test_accepted_as_stdout(bed):

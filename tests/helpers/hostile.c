@@ -528,6 +528,16 @@ passed_by_another_user(void)
     }
 }
 
+/* The next program would not know of the session. */
+static void
+exec_switched_off(void)
+{
+    int fd = dial();
+    need(dup2(fd, STDOUT_FILENO) >= 0 && setenv("MTLS_SHIM", "off", 1) == 0, "dup2");
+    execlp("echo", "echo", MARKER, NULL);
+    refused("exec");
+}
+
 /* A rule for the name is still known when thousands of others have been looked up. */
 static void
 many_names(void)
@@ -603,6 +613,7 @@ static const struct {
     S(bare_clone),
     S(shared_memory_child),
     S(many_names),
+    S(exec_switched_off),
     S(passed_by_another_user),
     S(exit_with_crowd),
     S(fork_before_connect),
