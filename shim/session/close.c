@@ -72,12 +72,14 @@ session_last_close(struct handle *handle, int fd)
  * fds stay in the table, so that what is still written meets a session that has ended.
  */
 static void
-end_at_exit(int fd, struct handle *handle, void *context)
+end_at_exit(int fd, struct handle *unheld, void *context)
 {
     int64_t *bound_ms = context;
     short events;
+    (void)unheld;
     /* Not given back: whoever gives the last reference back frees. */
-    if (atomic_load(&handle->fd_hint) != fd || table_acquire(fd) != handle) {
+    struct handle *handle = table_acquire(fd);
+    if (handle == NULL || atomic_load(&handle->fd_hint) != fd) {
         return;
     }
     struct session *session = handle->session;
@@ -119,10 +121,12 @@ session_close_all(void)
 }
 
 static void
-hold(int fd, struct handle *handle, void *context)
+hold(int fd, struct handle *unheld, void *context)
 {
     const bool *undo = context;
-    if (table_acquire(fd) != handle) {
+    struct handle *handle = table_acquire(fd);
+    (void)unheld;
+    if (handle == NULL) {
         return; /* another thread has closed it */
     }
     /* Once per handle, not once per fd; and what goes along keeps our hold. */

@@ -298,7 +298,8 @@ start(void)
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
         if (system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 &&
             start_thread() == 0) {
-            running = started = true;
+            running = true;
+            started = true;
         }
     }
     if (!running) {
@@ -427,7 +428,8 @@ service_fork_child(void)
 {
     /* The thread and its list stayed with the parent. */
     watched = NULL;
-    running = started = false;
+    running = false;
+    started = false;
     sleeping = false;
     if (epoll_fd >= 0) {
         table_disown(epoll_fd);

@@ -74,8 +74,9 @@ bool table_owned(int fd);
 /* Moves an fd of ours as high as it goes, close-on-exec. Returns the new fd. */
 int table_raise(int fd);
 
-/* Calls visit for every governed fd.  Without a lock: another thread may close it meanwhile,
- * so that whoever needs more than the fd takes a reference with table_acquire(). */
+/* Calls visit for every governed fd.  Without a lock: another thread may close it
+ * meanwhile, so that whoever needs more than the fd takes a reference with
+ * table_acquire(). */
 void table_each(void (*visit)(int fd, struct handle *handle, void *context),
                 void *context);
 
