@@ -8,8 +8,8 @@
 #define SERIAL_DIGITS_MAX 40 /* RFC 5280, section 4.1.2.2: 20 octets */
 
 /* Names by enum policy_peer_kind. */
-static const char *const kind_names[] = {"dns", "uri", "cn", "ou", "sha256", "serial"};
-static const char *const later_names[] = {"o", "spki", "issuer"};
+static const char *const kind_names[] = {"dns",    "uri",    "cn",   "ou",    "o",
+                                         "issuer", "sha256", "spki", "serial"};
 
 const char *
 policy_peer_kind_name(enum policy_peer_kind kind)
@@ -19,10 +19,10 @@ policy_peer_kind_name(enum policy_peer_kind kind)
 }
 
 static int
-find(const char *const *names, size_t count, const char *text, size_t len)
+find_kind(const char *text, size_t len)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strlen(names[i]) == len && strncmp(names[i], text, len) == 0) {
+    for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+        if (strlen(kind_names[i]) == len && strncmp(kind_names[i], text, len) == 0) {
             return (int)i;
         }
     }
@@ -92,6 +92,10 @@ normalise(struct arena *arena, enum policy_peer_kind kind, const char *text,
         *want = "the certificate's SHA-256 as 64 hex digits";
         copy = copy_hex(arena, text);
         return copy != NULL && strlen(copy) == SHA256_DIGITS ? copy : NULL;
+    case POLICY_PEER_SPKI:
+        *want = "the SHA-256 of the public key (SubjectPublicKeyInfo) as 64 hex digits";
+        copy = copy_hex(arena, text);
+        return copy != NULL && strlen(copy) == SHA256_DIGITS ? copy : NULL;
     case POLICY_PEER_SERIAL:
         *want = "a serial number in hex";
         return copy_serial(arena, text);
@@ -108,21 +112,13 @@ peer_entry_parse(struct build *build, const char *key, const struct draft_item *
     size_t len = strcspn(item->text, ":");
     const char *text = item->text + len + (item->text[len] == ':' ? 1 : 0);
     const char *want = NULL;
-    int kind =
-        find(kind_names, sizeof(kind_names) / sizeof(kind_names[0]), item->text, len);
+    int kind = find_kind(item->text, len);
 
     text += strspn(text, " \t");
-    if (find(later_names, sizeof(later_names) / sizeof(later_names[0]), item->text,
-             len) >= 0 &&
-        item->text[len] == ':') {
-        build_problem(build, item->line, "%s: '%s': %.*s: not supported yet", key,
-                      item->text, (int)len, item->text);
-        return false;
-    }
     if (kind < 0 || item->text[len] != ':') {
         build_problem(build, item->line,
-                      "%s: '%s' begins with none of dns:, uri:, cn:, ou:, sha256: and "
-                      "serial:",
+                      "%s: '%s' begins with none of dns:, uri:, cn:, ou:, o:, issuer:, "
+                      "sha256:, spki: and serial:",
                       key, item->text);
         return false;
     }

@@ -33,7 +33,10 @@ enum policy_peer_kind {
     POLICY_PEER_URI,
     POLICY_PEER_CN,
     POLICY_PEER_OU,
+    POLICY_PEER_O,
+    POLICY_PEER_ISSUER, /* glob for the issuer as RFC 4514 writes it */
     POLICY_PEER_SHA256, /* lower-case hex of the certificate's SHA-256, no colons */
+    POLICY_PEER_SPKI,   /* likewise of its SubjectPublicKeyInfo */
     POLICY_PEER_SERIAL, /* lower-case hex, no colons, no leading zeros */
 };
 

@@ -45,20 +45,27 @@ parse(const uint8_t *der, size_t der_len, struct leaf *leaf)
     wc_FreeDecodedCert(&cert);
 }
 
+/* Writes the SHA-256 of bytes in hex; an empty text when there is none. */
+static void
+put_sha256(struct peer_span bytes, char text[2 * WC_SHA256_DIGEST_SIZE + 1])
+{
+    uint8_t hash[WC_SHA256_DIGEST_SIZE];
+    text[0] = '\0';
+    if (bytes.at != NULL && bytes.len > 0 && bytes.len <= UINT32_MAX &&
+        wc_Sha256Hash(bytes.at, (word32)bytes.len, hash) == 0) {
+        peer_text_hex((struct peer_span){hash, sizeof(hash)}, text, 2 * sizeof(hash) + 1);
+    }
+}
+
 static void
 describe(const uint8_t *der, size_t der_len, const struct leaf *leaf, struct peer *peer)
 {
-    uint8_t hash[WC_SHA256_DIGEST_SIZE];
     memset(peer, 0, sizeof(*peer));
     peer_text_name(leaf->parts.subject, peer->subject, sizeof(peer->subject));
     peer_text_name(leaf->parts.issuer, peer->issuer, sizeof(peer->issuer));
     peer_text_san(leaf->parts.san, peer->san, sizeof(peer->san));
     snprintf(peer->serial, sizeof(peer->serial), "%.41s", leaf->serial);
-    if (der != NULL && der_len > 0 && der_len <= UINT32_MAX &&
-        wc_Sha256Hash(der, (word32)der_len, hash) == 0) {
-        peer_text_hex((struct peer_span){hash, sizeof(hash)}, peer->sha256,
-                      sizeof(peer->sha256));
-    }
+    put_sha256((struct peer_span){der, der_len}, peer->sha256);
 }
 
 void
@@ -116,9 +123,17 @@ static int
 judge_lists(const struct leaf *leaf, const struct policy_rule *rule,
             const struct peer *peer, struct failure *failure)
 {
-    const struct peer_list_names names = {leaf->parts.subject, leaf->parts.san,
-                                          leaf->serial, peer->sha256};
+    char spki[2 * WC_SHA256_DIGEST_SIZE + 1];
+    const struct peer_list_names names = {
+        .subject = leaf->parts.subject,
+        .issuer = leaf->parts.issuer,
+        .san = leaf->parts.san,
+        .serial = leaf->serial,
+        .sha256 = peer->sha256,
+        .spki = spki,
+    };
     const char *who = peer->subject[0] != '\0' ? peer->subject : peer->san;
+    put_sha256(leaf->parts.spki, spki);
     const struct policy_peer *entry =
         peer_list_find(rule->deny, rule->deny_count, &names, true);
     if (entry != NULL) {

@@ -127,9 +127,11 @@ peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
     parts->serial = item.value;
     /* signature, issuer; validity, subject */
     if (!second_sequence(&list, &parts->issuer) ||
-        !second_sequence(&list, &parts->subject)) {
+        !second_sequence(&list, &parts->subject) ||
+        !peer_der_expect(&list, PEER_DER_SEQUENCE, &item)) {
         return false;
     }
+    parts->spki = item.whole;
     while (peer_der_next(&list, &item)) {
         if (item.tag == PEER_DER_EXTENSIONS) {
             return list.len == 0 && find_san(item.value, &parts->san);

@@ -69,6 +69,7 @@ struct peer_parts {
     struct peer_span serial;  /* the INTEGER's bytes */
     struct peer_span issuer;  /* RDNs */
     struct peer_span subject; /* RDNs */
+    struct peer_span spki;    /* SubjectPublicKeyInfo, with tag and length */
     struct peer_span san;     /* GeneralNames of the subjectAltName extension */
 };
 

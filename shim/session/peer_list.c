@@ -3,9 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/session/peer_text.h"
+
 #define ATTRIBUTE_LEN_MAX                                                                \
-    512 /* of a CN or OU in UTF-8; RFC 5280 allows 64 characters                         \
-         */
+    512                     /* of a CN, OU or O in UTF-8; RFC 5280 allows 64 characters  \
+                             */
+#define ISSUER_LEN_MAX 2048 /* as text */
 
 static char
 fold(char c, bool ignore_case)
@@ -164,19 +167,39 @@ any_attribute(struct peer_span subject, const struct policy_peer *entry, bool is
 {
     static const uint8_t cn[] = {0x55, 0x04, 0x03}; /* 2.5.4.3 */
     static const uint8_t ou[] = {0x55, 0x04, 0x0b}; /* 2.5.4.11 */
+    static const uint8_t o[] = {0x55, 0x04, 0x0a};  /* 2.5.4.10 */
+    const uint8_t *wanted = entry->kind == POLICY_PEER_CN   ? cn
+                            : entry->kind == POLICY_PEER_OU ? ou
+                                                            : o;
     struct peer_item rdn;
     while (peer_der_expect(&subject, PEER_DER_SET, &rdn)) {
         struct peer_span oid;
         struct peer_item value;
         char text[ATTRIBUTE_LEN_MAX];
         while (peer_der_attribute(&rdn.value, &oid, &value)) {
-            if (peer_der_is(oid, entry->kind == POLICY_PEER_CN ? cn : ou, sizeof(cn)) &&
+            if (peer_der_is(oid, wanted, sizeof(cn)) &&
                 (decode(&value, text) ? policy_glob(entry->text, text) : is_deny)) {
                 return true;
             }
         }
     }
     return false;
+}
+
+/* Text that was cut ends like this; so may one that was not, and is then not compared. */
+static bool
+is_cut(const char *text)
+{
+    size_t len = strlen(text);
+    return len >= 3 && strcmp(text + len - 3, "...") == 0;
+}
+
+static bool
+issuer_fits(struct peer_span issuer, const char *pattern, bool is_deny)
+{
+    char text[ISSUER_LEN_MAX];
+    peer_text_name(issuer, text, sizeof(text));
+    return is_cut(text) ? is_deny : policy_glob(pattern, text);
 }
 
 static bool
@@ -188,9 +211,14 @@ fits(const struct policy_peer *entry, const struct peer_list_names *names, bool 
         return any_san(names->san, entry, is_deny);
     case POLICY_PEER_CN:
     case POLICY_PEER_OU:
+    case POLICY_PEER_O:
         return any_attribute(names->subject, entry, is_deny);
     case POLICY_PEER_SHA256:
         return strcmp(entry->text, names->sha256) == 0;
+    case POLICY_PEER_ISSUER:
+        return issuer_fits(names->issuer, entry->text, is_deny);
+    case POLICY_PEER_SPKI:
+        return names->spki[0] != '\0' ? strcmp(entry->text, names->spki) == 0 : is_deny;
     case POLICY_PEER_SERIAL:
         return strcmp(entry->text, names->serial) == 0;
     }

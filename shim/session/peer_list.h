@@ -6,6 +6,7 @@
  *   texts are equal, an entry of deny as soon as one name that it covers does;
  * - a name that cannot be compared (control characters, bytes that are no text, too long)
  *   fits no entry of allow and every entry of deny of its kind;
+ * - so does an issuer that is too long to be written in full;
  * - host names are compared without case; URIs with it for allow, without for deny.
  */
 #ifndef SHIM_SESSION_PEER_LIST_H
@@ -17,9 +18,11 @@
 /* A peer as the lists look at it. */
 struct peer_list_names {
     struct peer_span subject; /* the content of the Name's SEQUENCE */
+    struct peer_span issuer;  /* likewise */
     struct peer_span san;     /* the content of the GeneralNames */
     const char *serial;       /* hex, whole */
     const char *sha256;
+    const char *spki; /* hex of the key's SHA-256; "" when it is not known */
 };
 
 /*

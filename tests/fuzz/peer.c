@@ -73,7 +73,9 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
     static const struct policy_peer entries[] = {
         {POLICY_PEER_DNS, "*.b.test"}, {POLICY_PEER_URI, "spiffe://b/*"},
         {POLICY_PEER_CN, "w*"},        {POLICY_PEER_OU, "?"},
-        {POLICY_PEER_SERIAL, "1234"},  {POLICY_PEER_DNS, "a.test"},
+        {POLICY_PEER_O, "*"},          {POLICY_PEER_ISSUER, "CN=?a*"},
+        {POLICY_PEER_SPKI, "12"},      {POLICY_PEER_SERIAL, "1234"},
+        {POLICY_PEER_DNS, "a.test"},
     };
     uint8_t how = len > 1 ? input[len - 1] : 0;
     uint8_t which = len > 1 ? input[len - 2] : 0;

@@ -263,7 +263,9 @@ everything_given(void **state)
         "verify = identity\n"
         "truncation = eof\n"
         "allow = dns:*.DB.internal., uri:spiffe://Corp/ns/*, cn: db ?, ou:A=B\n"
-        "    sha256:AA:bb:00112233445566778899aabbccddeeff00112233445566778899aabbccdd\n"
+        "    sha256:AA:bb:00112233445566778899aabbccddeeff00112233445566778899aabbccdd,\n"
+        "    o: Corp *, issuer:CN=ca?O=A:B,\n"
+        "    spki:AA:bb:00112233445566778899aabbccddeeff00112233445566778899aabbccdd\n"
         "deny = serial:00:0A:bC, serial:0\n");
     const struct policy_identity *identity = &policy->identities[0];
     const struct policy_rule *rule = &policy->rules[0];
@@ -273,6 +275,10 @@ everything_given(void **state)
         {POLICY_PEER_CN, "db ?"},
         {POLICY_PEER_OU, "A=B"},
         {POLICY_PEER_SHA256,
+         "aabb00112233445566778899aabbccddeeff00112233445566778899aabbccdd"},
+        {POLICY_PEER_O, "Corp *"},
+        {POLICY_PEER_ISSUER, "CN=ca?O=A:B"},
+        {POLICY_PEER_SPKI,
          "aabb00112233445566778899aabbccddeeff00112233445566778899aabbccdd"},
         {POLICY_PEER_SERIAL, "abc"},
         {POLICY_PEER_SERIAL, "0"},
@@ -308,10 +314,10 @@ everything_given(void **state)
     assert_string_equal(rule->peer_name, "db.internal");
     assert_int_equal(rule->verify, POLICY_VERIFY_IDENTITY);
     assert_true(rule->truncation_is_eof);
-    assert_int_equal(rule->allow_count, 5);
+    assert_int_equal(rule->allow_count, 8);
     assert_int_equal(rule->deny_count, 2);
-    for (size_t i = 0; i < 7; i++) {
-        const struct policy_peer *peer = i < 5 ? &rule->allow[i] : &rule->deny[i - 5];
+    for (size_t i = 0; i < 10; i++) {
+        const struct policy_peer *peer = i < 8 ? &rule->allow[i] : &rule->deny[i - 8];
 
         assert_int_equal(peer->kind, want[i].kind);
         assert_string_equal(peer->text, want[i].text);

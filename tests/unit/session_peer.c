@@ -306,6 +306,8 @@ globs(void **state)
     }
 }
 
+/* Of the key in all certificates of tests/lib/der.h: openssl dgst -sha256 of its DER. */
+#define KEY_SHA256 "5cd252fb0ce8932436faf8ccd1040981b89ee4ad6b9fe9e2a2b7e71aacb27cd3"
 #define CORP "spiffe://corp/ns/shop/sa/db"
 
 /* The certificate has this subject and SAN; is it named by this entry? */
@@ -360,10 +362,59 @@ static const struct {
     {POLICY_PEER_OU, "ops", "OU=dev|OU=ops|OU=x|CN=a", NULL, true, true},
     {POLICY_PEER_OU, "dev", "OU=dev|OU=ops|OU=x|CN=a", NULL, true, true},
     {POLICY_PEER_OU, "de", "OU=dev|CN=de", NULL, false, false},
+    {POLICY_PEER_O, "Corp*", "O=Corp Ltd|CN=a", NULL, true, true},
+    {POLICY_PEER_O, "b", "O=a|O=b|CN=a", NULL, true, true},
+    {POLICY_PEER_O, "Corp", "OU=Corp|CN=Corp", NULL, false, false},
+    {POLICY_PEER_O, "Corp", "O=Corp@", NULL, false, true},
+    {POLICY_PEER_SPKI, KEY_SHA256, "", NULL, true, true},
+    {POLICY_PEER_SPKI, "1234", "", NULL, false, false},
     {POLICY_PEER_SERIAL, "1234", "", NULL, true, true},
     {POLICY_PEER_SERIAL, "123", "", NULL, false, false},
     {POLICY_PEER_SHA256, "1234", "", NULL, false, false},
 };
+
+/* The same, for the issuer's name; the subject is CN=x. */
+static const struct {
+    enum policy_peer_kind kind;
+    const char *entry;
+    const char *issuer;
+    bool allows, denies;
+} issuer_cases[] = {
+    {POLICY_PEER_O, "Corp", "O=Corp", false, false},
+    {POLICY_PEER_ISSUER, "CN=ca,O=Corp", "O=Corp|CN=ca", true, true},
+    {POLICY_PEER_ISSUER, "CN=ca?O=Corp", "O=Corp|CN=ca", true, true},
+    {POLICY_PEER_ISSUER, "CN=ca-?,*", "O=Corp|CN=ca-7", true, true},
+    {POLICY_PEER_ISSUER, "CN=ca", "O=Corp|CN=ca", false, false},
+    {POLICY_PEER_ISSUER, "CN=ca,O=Corp", "CN=ca|O=Corp", false, false},
+    {POLICY_PEER_ISSUER, "CN=ca,O=Corp", "CN=ca,O=Corp", false, false},
+    {POLICY_PEER_ISSUER, "CN=ca,O=Corp", "O=Corp|CN=ca@", false, false},
+    {POLICY_PEER_ISSUER, "CN=x", "CN=ca", false, false},
+    {POLICY_PEER_ISSUER, "*", "CN=ca...", false, true}, /* as if cut */
+};
+
+static void
+check_entry(const struct policy_peer *entry, const struct der_certificate *certificate,
+            bool allows, bool denies)
+{
+    struct policy_rule allow = {
+        .direction = POLICY_INBOUND, .allow = entry, .allow_count = 1};
+    struct policy_rule deny = {
+        .direction = POLICY_INBOUND, .deny = entry, .deny_count = 1};
+    struct peer peer;
+    struct failure failure;
+    int result = judge(certificate, &allow, NULL, &peer, &failure);
+    if (result != (allows ? 0 : -EACCES)) {
+        fail_msg("allow %s on %s %s, by %s: %d, %s", entry->text, certificate->subject,
+                 certificate->san, certificate->issuer, result, failure.detail);
+    }
+    assert_int_equal(failure.reason, result == 0 ? REASON_NONE : REASON_DENIED_BY_ALLOW);
+    result = judge(certificate, &deny, NULL, &peer, &failure);
+    if (result != (denies ? -EACCES : 0)) {
+        fail_msg("deny %s on %s %s, by %s: %d", entry->text, certificate->subject,
+                 certificate->san, certificate->issuer, result);
+    }
+    assert_int_equal(failure.reason, result == 0 ? REASON_NONE : REASON_DENIED_BY_DENY);
+}
 
 static void
 lists(void **state)
@@ -371,29 +422,22 @@ lists(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(list_cases); i++) {
         const struct policy_peer entry = {list_cases[i].kind, list_cases[i].entry};
-        struct policy_rule allow = {
-            .direction = POLICY_INBOUND, .allow = &entry, .allow_count = 1};
-        struct policy_rule deny = {
-            .direction = POLICY_INBOUND, .deny = &entry, .deny_count = 1};
         const char *subject = list_cases[i].subject;
         struct der_certificate certificate = {
             .subject = subject[0] != '\0' ? subject : "O=x", .san = list_cases[i].san};
-        struct peer peer;
-        struct failure failure;
-        int result = judge(&certificate, &allow, NULL, &peer, &failure);
-        if (result != (list_cases[i].allows ? 0 : -EACCES)) {
-            fail_msg("allow %s on %s %s: %d, %s", entry.text, subject, list_cases[i].san,
-                     result, failure.detail);
-        }
-        assert_int_equal(failure.reason,
-                         result == 0 ? REASON_NONE : REASON_DENIED_BY_ALLOW);
-        result = judge(&certificate, &deny, NULL, &peer, &failure);
-        if (result != (list_cases[i].denies ? -EACCES : 0)) {
-            fail_msg("deny %s on %s %s: %d", entry.text, subject, list_cases[i].san,
-                     result);
-        }
-        assert_int_equal(failure.reason,
-                         result == 0 ? REASON_NONE : REASON_DENIED_BY_DENY);
+        check_entry(&entry, &certificate, list_cases[i].allows, list_cases[i].denies);
+    }
+}
+
+static void
+issuers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(issuer_cases); i++) {
+        const struct policy_peer entry = {issuer_cases[i].kind, issuer_cases[i].entry};
+        struct der_certificate certificate = {.subject = "CN=x",
+                                              .issuer = issuer_cases[i].issuer};
+        check_entry(&entry, &certificate, issuer_cases[i].allows, issuer_cases[i].denies);
     }
 }
 
@@ -462,10 +506,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dns_names),      cmocka_unit_test(names),
-        cmocka_unit_test(name_words),     cmocka_unit_test(usage),
-        cmocka_unit_test(globs),          cmocka_unit_test(lists),
-        cmocka_unit_test(order_of_lists), cmocka_unit_test(reasons),
+        cmocka_unit_test(dns_names),  cmocka_unit_test(names),
+        cmocka_unit_test(name_words), cmocka_unit_test(usage),
+        cmocka_unit_test(globs),      cmocka_unit_test(lists),
+        cmocka_unit_test(issuers),    cmocka_unit_test(order_of_lists),
+        cmocka_unit_test(reasons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
