@@ -1,5 +1,6 @@
 /* connect(2): where an outbound session begins. */
 #include "shim/interpose/epoll.h"
+#include "shim/interpose/fd.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/names.h"
@@ -24,6 +25,7 @@ begin_session(int fd, const struct policy_rule *rule, const union session_addres
                        (flags & FD_CLOEXEC) != 0 ? TABLE_EXEC_CLOSED : TABLE_EXEC_UNSAID);
         epoll_governed(fd);
         stdio_governed(fd);
+        result = fd_govern_copies(fd);
     }
     return result;
 }

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "shim/interpose/epoll.h"
+#include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/wait.h"
@@ -29,15 +30,71 @@ fd_share(int fd, int copy)
     return handle != NULL ? fd_govern(copy, handle) : 0;
 }
 
+/* A socket that is connected to nothing: what is written to it goes nowhere. */
+static int nothing = -1;
+
 void
+fd_init(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    nothing = fd >= 0 ? table_raise(fd) : -1;
+}
+
+/*
+ * Another thread may be about to write to the number, as plain TCP would let it: as long
+ * as it is the socket's, it leads to the session.
+ */
+int
 fd_leave(int fd)
 {
+    struct handle *last;
     epoll_closed(fd);
-    stdio_left(fd);
-    struct handle *handle = table_remove(fd);
-    if (handle != NULL) {
-        session_last_close(handle, fd);
+    int result = table_retire(fd, &last);
+    if (result < 0) {
+        return result == -ENOENT ? 0 : result;
     }
+    stdio_left(fd);
+    if (last != NULL) {
+        session_last_close(last, fd);
+    }
+    (void)real.dup3(nothing, fd, O_CLOEXEC);
+    table_forget(fd);
+    return 0;
+}
+
+/* One past the highest number of a TCP socket that was duplicated before it was governed.
+ */
+static _Atomic int copies_end;
+
+static void
+note_copy(int fd, int copy)
+{
+    int end = (copy > fd ? copy : fd) + 1;
+    int seen = atomic_load(&copies_end);
+    if (copy >= 0 && end > seen && !table_governs(fd) && govern_may(copy)) {
+        while (seen < end && !atomic_compare_exchange_weak(&copies_end, &seen, end)) {
+        }
+    }
+}
+
+int
+fd_govern_copies(int fd)
+{
+    int end = atomic_load(&copies_end);
+    uint64_t cookie = end > 0 ? session_cookie(fd) : 0;
+    GOVERNED_SCOPE *handle = cookie != 0 ? table_acquire(fd) : NULL;
+    int result = 0;
+    for (int copy = 0; handle != NULL && copy < end && result == 0; copy++) {
+        if (copy == fd || table_owned(copy) || session_cookie(copy) != cookie) {
+            continue;
+        }
+        struct handle *old = table_remove(copy); /* of an attempt that has failed */
+        if (old != NULL) {
+            session_last_close(old, copy);
+        }
+        result = fd_govern(copy, handle);
+    }
+    return result;
 }
 
 /* What a duplicate has to go through; closes it when it cannot be governed. */
@@ -48,6 +105,7 @@ share_or_close(int fd, int copy)
         return -errno;
     }
     int result = fd_share(fd, copy);
+    note_copy(fd, copy);
     if (result < 0) {
         real.close(copy);
     }
@@ -63,9 +121,9 @@ close(int fd)
         return -1;
     }
     int errno_before = errno;
-    fd_leave(fd);
+    int left = fd_leave(fd);
     errno = errno_before;
-    return real.close(fd);
+    return left < 0 ? (int)real_way_out(left, errno_before) : real.close(fd);
 }
 
 INTERPOSE_ALIAS(__close, close);
@@ -96,7 +154,7 @@ leave_between(int fd, struct handle *handle, void *context)
     const unsigned *range = context;
     (void)handle;
     if ((unsigned)fd >= range[0] && (unsigned)fd <= range[1]) {
-        fd_leave(fd);
+        (void)fd_leave(fd);
     }
 }
 
@@ -152,10 +210,11 @@ dup_onto(int fd, int copy, int flags)
     if (table_owned(copy)) {
         return -EBUSY; /* dup2(2); our numbers are the highest there are */
     }
-    if (copy >= 0) {
-        fd_leave(copy);
+    int result = copy >= 0 ? fd_leave(copy) : 0;
+    if (result < 0) {
+        return -EBUSY; /* dup2(2): it is being closed */
     }
-    int result = fd_share(fd, copy);
+    result = fd_share(fd, copy);
     if (result < 0) {
         return result;
     }
@@ -163,10 +222,11 @@ dup_onto(int fd, int copy, int flags)
     if (real.dup3(fd, copy, governed ? O_CLOEXEC : flags) < 0) {
         result = -errno;
         if (governed) {
-            fd_leave(copy);
+            (void)fd_leave(copy);
         }
         return result;
     }
+    note_copy(fd, copy);
     if (governed) {
         table_set_exec(copy,
                        (flags & O_CLOEXEC) == 0 ? TABLE_EXEC_WANTED : TABLE_EXEC_CLOSED);
@@ -239,7 +299,11 @@ control(control_function *call, int fd, int command, void *argument)
     }
     GOVERNED_SCOPE *handle = table_acquire(fd);
     if (handle == NULL) {
-        return call(fd, command, argument);
+        int result = call(fd, command, argument);
+        if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
+            note_copy(fd, result);
+        }
+        return result;
     }
     int errno_before = errno;
     return (int)real_way_out(control_governed(handle, call, fd, command, argument),

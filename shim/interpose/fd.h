@@ -21,8 +21,22 @@ int fd_govern(int fd, struct handle *handle);
  */
 int fd_share(int fd, int copy);
 
-/* The number fd is about to be closed or reused: its session ends if this was the last.
+/*
+ * Makes the duplicates that a socket had before it was governed lead to its session.
+ *
+ * Returns  0, or -EMFILE.
  */
-void fd_leave(int fd);
+int fd_govern_copies(int fd);
+
+/*
+ * The number fd is about to be closed or reused: its session ends if this was the last. A
+ * governed one leads to nothing afterwards, until it is closed.
+ *
+ * Returns  0, also when it is not governed; -EBADF another thread is closing it.
+ */
+int fd_leave(int fd);
+
+/* Once, before anything is governed. */
+void fd_init(void);
 
 #endif

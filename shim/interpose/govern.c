@@ -146,6 +146,12 @@ govern_connection(int fd, enum policy_direction direction,
 }
 
 bool
+govern_may(int fd)
+{
+    return load_process()->policy != NULL && is_tcp(fd);
+}
+
+bool
 govern_allows_fastopen(int fd)
 {
     const struct load_process *process = load_process();

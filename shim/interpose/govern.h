@@ -36,6 +36,9 @@ bool govern_leaves_plaintext(const struct policy_rule *rule);
 bool govern_address(const struct sockaddr *address, socklen_t len,
                     union session_address *copy);
 
+/* Whether fd is a TCP socket: one that a rule may be about once it is connected. */
+bool govern_may(int fd);
+
 /* Whether data may go out with a SYN: not where TLS might have to come first. */
 bool govern_allows_fastopen(int fd);
 

@@ -11,9 +11,11 @@
 #include "shim/interpose/adopt.h"
 #include "shim/interpose/environment.h"
 #include "shim/interpose/epoll.h"
+#include "shim/interpose/fd.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 #include "shim/interpose/spawn.h"
+#include "shim/interpose/stdio.h"
 #include "shim/session/audit.h"
 #include "shim/session/context.h"
 #include "shim/session/session.h"
@@ -178,6 +180,7 @@ load_policy(void)
     open_log(policy);
     session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
     session_limits.connect_wait_ms = policy->connect_wait_ms;
+    fd_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     process.policy = policy;
     log_loaded(policy);
@@ -219,6 +222,7 @@ __attribute__((destructor)) static void
 end_at_exit(void)
 {
     if (process.policy != NULL) {
+        stdio_end();
         session_close_all();
     }
 }

@@ -1,10 +1,14 @@
 #include "shim/interpose/stdio.h"
 
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+
+enum { STREAMS = 256 };
 
 /* A stream's cookie is the fd itself. */
 static int
@@ -36,9 +40,31 @@ stream_seek(void *cookie, off64_t *offset, int whence)
     return -1;
 }
 
+/* Those that have to be flushed at exit: libc does that when the sessions have ended. */
+static FILE *_Atomic streams[STREAMS];
+
+static void
+enter(FILE *stream)
+{
+    FILE *none = NULL;
+    for (int i = 0; i < STREAMS; i++, none = NULL) {
+        if (atomic_compare_exchange_strong(&streams[i], &none, stream)) {
+            return;
+        }
+    }
+}
+
+/* What a stream that is being closed had to flush, it has. */
 static int
 stream_close(void *cookie)
 {
+    for (int i = 0; i < STREAMS; i++) {
+        FILE *stream = atomic_load(&streams[i]);
+        if (stream != NULL && stream->_fileno == fd_of(cookie)) {
+            (void)atomic_compare_exchange_strong(&streams[i], &stream, NULL);
+            break;
+        }
+    }
     return close(fd_of(cookie));
 }
 
@@ -50,15 +76,31 @@ open_stream(int fd, const char *mode)
     FILE *stream = fopencookie((void *)(intptr_t)fd, mode, functions);
     if (stream != NULL) {
         stream->_fileno = fd; /* for fileno(); a cookie stream never uses it itself */
+        enter(stream);
     }
     return stream;
 }
 
+/* A socket may become governed when libc's stream is on it already. */
 INTERPOSE FILE *
 fdopen(int fd, const char *mode)
 {
     real_need();
-    return table_governs(fd) ? open_stream(fd, mode) : real.fdopen(fd, mode);
+    return table_governs(fd) || govern_may(fd) ? open_stream(fd, mode)
+                                               : real.fdopen(fd, mode);
+}
+
+void
+stdio_end(void)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        FILE *stream = atomic_load(&streams[i]);
+        /* One that another thread is blocked in has nothing to be flushed. */
+        if (stream != NULL && ftrylockfile(stream) == 0) {
+            (void)fflush_unlocked(stream);
+            funlockfile(stream);
+        }
+    }
 }
 
 /* ---- stdin, stdout, stderr after dup2()
@@ -69,6 +111,19 @@ static struct {
     const char *mode;
     FILE *before; /* libc's own while ours is in its place */
 } standard[] = {{&stdin, "r", NULL}, {&stdout, "w", NULL}, {&stderr, "w", NULL}};
+
+/* What the stream before has not written yet is the new one's to write. */
+static void
+take_over(FILE *stream, FILE *before)
+{
+    size_t len = __fpending(before);
+    if (len > 0 && len < BUFSIZ) {
+        (void)fwrite(before->_IO_write_base, 1, len, stream);
+        __fpurge(before);
+    } else {
+        (void)fflush(before);
+    }
+}
 
 void
 stdio_governed(int fd)
@@ -83,7 +138,12 @@ stdio_governed(int fd)
     if (fd == STDERR_FILENO) {
         setvbuf(stream, NULL, _IONBF, 0);
     }
-    standard[fd].before = *standard[fd].place;
+    FILE *before = *standard[fd].place;
+    take_over(stream, before);
+    /* Whoever has kept a pointer to it, as C++'s std::cout does, gets EBADF: libc would
+     * write for it behind our back. */
+    before->_fileno = -1;
+    standard[fd].before = before;
     *standard[fd].place = stream;
 }
 
@@ -95,6 +155,7 @@ stdio_left(int fd)
     }
     /* Not freed: a thread may be in the middle of it.  What it has buffered is lost, as
      * it is when the number of a plain stream is closed under it. */
+    standard[fd].before->_fileno = fd;
     *standard[fd].place = standard[fd].before;
     standard[fd].before = NULL;
 }

@@ -10,4 +10,7 @@ void stdio_governed(int fd);
 /* The number is about to be closed or reused: libc's own stream is back in its place. */
 void stdio_left(int fd);
 
+/* At exit, while sessions are still open: flushes what is on them. */
+void stdio_end(void);
+
 #endif

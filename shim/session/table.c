@@ -101,13 +101,19 @@ table_add(int fd, struct handle *handle)
     return 0;
 }
 
+static bool
+is_retired(int fd)
+{
+    return atomic_load(&exec_of_fd[fd]) == TABLE_EXEC_RETIRED;
+}
+
 /* Another fd that leads to handle, -1 = none; under the lock. */
 static int
 find_fd(const struct handle *handle)
 {
     int end = atomic_load(&table_end);
     for (int fd = 0; fd < end; fd++) {
-        if (atomic_load(&table_fds[fd]) == handle) {
+        if (atomic_load(&table_fds[fd]) == handle && !is_retired(fd)) {
             return fd;
         }
     }
@@ -143,6 +149,44 @@ table_remove(int fd)
     return handle;
 }
 
+int
+table_retire(int fd, struct handle **last)
+{
+    int result = -ENOENT;
+    *last = NULL;
+    if ((unsigned)fd >= TABLE_FD_MAX || atomic_load(&table_fds[fd]) == NULL) {
+        return result;
+    }
+    table_lock();
+    struct handle *handle = atomic_load(&table_fds[fd]);
+    if (handle != NULL && handle != &owned) {
+        result = is_retired(fd) ? -EBADF : 0;
+    }
+    if (result == 0) {
+        atomic_store(&exec_of_fd[fd], TABLE_EXEC_RETIRED);
+        if (atomic_fetch_sub(&handle->fds, 1) == 1) {
+            table_ref(handle);
+            *last = handle;
+        }
+        if (atomic_load(&handle->fd_hint) == fd) {
+            atomic_store(&handle->fd_hint, find_fd(handle));
+        }
+    }
+    table_unlock();
+    return result;
+}
+
+void
+table_forget(int fd)
+{
+    table_lock();
+    struct handle *handle = atomic_exchange(&table_fds[fd], NULL);
+    atomic_store(&exec_of_fd[fd], TABLE_EXEC_UNSAID);
+    atomic_fetch_sub(&table_count, 1);
+    table_unlock();
+    table_release(handle);
+}
+
 void
 table_replace(struct handle *old, struct handle *new)
 {
@@ -150,7 +194,7 @@ table_replace(struct handle *old, struct handle *new)
     int end = atomic_load(&table_end);
     table_lock();
     for (int fd = 0; fd < end; fd++) {
-        if (atomic_load(&table_fds[fd]) == old) {
+        if (atomic_load(&table_fds[fd]) == old && !is_retired(fd)) {
             atomic_fetch_add(&new->refs, 1);
             atomic_fetch_add(&new->fds, 1);
             atomic_store(&new->fd_hint, fd);

@@ -50,6 +50,20 @@ int table_add(int fd, struct handle *handle);
  */
 struct handle *table_remove(int fd);
 
+/*
+ * Begins to take fd out: until table_forget() it leads to its session, so that what other
+ * threads write to it meanwhile does not get past that.
+ *
+ *   last  out  the handle, with a reference for the caller who must call
+ *              session_last_close(), if this was its last fd; else NULL
+ *
+ * Returns  0; -ENOENT it is not governed; -EBADF another thread is taking it out.
+ */
+int table_retire(int fd, struct handle **last);
+
+/* Takes a retired fd out; the number must not be the socket's any more. */
+void table_forget(int fd);
+
 /* Has every fd of old lead to new. The caller holds references to both. */
 void table_replace(struct handle *old, struct handle *new);
 
@@ -58,7 +72,12 @@ void table_replace(struct handle *old, struct handle *new);
  * whatever that is.  Wanted are those that it has said so of (F_SETFD, dup2); one that
  * was merely made without O_CLOEXEC is not: few programs care for that.
  */
-enum table_exec { TABLE_EXEC_UNSAID, TABLE_EXEC_WANTED, TABLE_EXEC_CLOSED };
+enum table_exec {
+    TABLE_EXEC_UNSAID,
+    TABLE_EXEC_WANTED,
+    TABLE_EXEC_CLOSED,
+    TABLE_EXEC_RETIRED, /* is being closed */
+};
 void table_set_exec(int fd, enum table_exec exec);
 enum table_exec table_get_exec(int fd);
 

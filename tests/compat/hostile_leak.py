@@ -47,6 +47,43 @@ def test_stdout_is_the_socket(bed):
     attack(bed, "stdout_is_socket")
 
 
+def test_dup_before_connect(bed):
+    attack(bed, "dup_before_connect")
+
+
+def test_fdopen_before_connect(bed):
+    attack(bed, "fdopen_before_connect")
+
+
+def test_stdout_holds_something(bed):
+    attack(bed, "pending_stdout")
+
+
+def test_kept_pointer_to_stdout(bed):
+    attack(bed, "kept_stdout", REFUSED)
+
+
+def test_close_while_writing(bed):
+    attack(bed, "close_while_writing")
+
+
+def test_dup2_while_writing(bed):
+    attack(bed, "dup2_while_writing")
+
+
+def exit_unflushed(bed, name):
+    server = attack(bed, name)
+    procs.wait_until(lambda: b'"got": %d' % len(MARKER) in server.out, "what exit flushes")
+
+
+def test_exit_with_a_stream(bed):
+    exit_unflushed(bed, "exit_with_stream")
+
+
+def test_exit_with_stdout(bed):
+    exit_unflushed(bed, "exit_with_stdout")
+
+
 def test_perror(bed):
     attack(bed, "perror_on_socket")
 
