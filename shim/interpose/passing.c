@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "shim/interpose/exec.h"
 #include "shim/interpose/fd.h"
@@ -11,6 +12,9 @@
 #include "shim/session/pool.h"
 
 #define STAND_IN_NAME "mtls-shim-stand-in"
+
+/* Of an empty file: nothing can ever be in it. */
+#define STAND_IN_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL)
 
 enum {
     FDS_MAX = 253, /* SCM_MAX_FD of the kernel: in one message */
@@ -78,7 +82,7 @@ make_stand_in(void)
 {
     int memfd = memfd_create(STAND_IN_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (memfd >= 0) {
-        (void)real.fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL);
+        (void)real.fcntl(memfd, F_ADD_SEALS, STAND_IN_SEALS);
     }
     return memfd;
 }
@@ -192,15 +196,22 @@ passing_send(int fd, const struct msghdr *msg, int flags)
 
 /* ---- receiving ---- */
 
+/* By what it is, and by its name where there is a /proc: not in many a chroot. */
 static bool
-is_named(int fd, const char *name)
+is_stand_in(int fd)
 {
+    static const char name[] = "/memfd:" STAND_IN_NAME;
     char path[32];
     char target[64] = "";
+    struct stat st;
+    int seals = real.fcntl(fd, F_GET_SEALS); /* the kernel may have added F_SEAL_EXEC */
+    if (seals < 0 || (seals & STAND_IN_SEALS) != STAND_IN_SEALS || fstat(fd, &st) != 0 ||
+        st.st_size != 0) {
+        return false;
+    }
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(path, target, sizeof(target) - 1);
-    return len > 7 && strncmp(target, "/memfd:", 7) == 0 &&
-           strncmp(target + 7, name, strlen(name)) == 0;
+    return readlink(path, target, sizeof(target) - 1) < 0 ||
+           strncmp(target, name, sizeof(name) - 1) == 0;
 }
 
 struct sought {
@@ -212,10 +223,10 @@ static void
 compare(int fd, struct handle *handle, void *context)
 {
     struct sought *sought = context;
-    (void)fd;
-    if (sought->handle == NULL && handle->session->cookie == sought->cookie) {
-        table_ref(handle);
-        sought->handle = handle;
+    GOVERNED_SCOPE *held = sought->handle == NULL ? table_acquire(fd) : NULL;
+    if (held != NULL && held == handle && held->session->cookie == sought->cookie) {
+        table_ref(held);
+        sought->handle = held;
     }
 }
 
@@ -268,7 +279,7 @@ drop_all_but_stand_ins(int *fds, int count)
 {
     int left = 0;
     for (int i = 0; i < count; i++) {
-        if (is_named(fds[i], STAND_IN_NAME)) {
+        if (is_stand_in(fds[i])) {
             fds[left++] = fds[i];
         } else {
             real.close(fds[i]);
@@ -283,7 +294,7 @@ unpack_fds(int *fds, int count, int flags)
 {
     int stand_ins = 0;
     for (int i = 0; i < count; i++) {
-        stand_ins += is_named(fds[i], STAND_IN_NAME);
+        stand_ins += is_stand_in(fds[i]);
     }
     if (count < 3 * stand_ins) {
         return drop_all_but_stand_ins(fds, count);
@@ -291,7 +302,7 @@ unpack_fds(int *fds, int count, int flags)
     int left = count - 2 * stand_ins;
     int pair = left;
     for (int i = 0; i < left; i++) {
-        if (!is_named(fds[i], STAND_IN_NAME)) {
+        if (!is_stand_in(fds[i])) {
             continue;
         }
         if (unpack(fds[pair], fds[pair + 1], flags)) {

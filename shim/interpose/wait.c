@@ -101,7 +101,8 @@ wait_readable(struct handle *handle, int fd, int flags)
     }
     int error = errno;
     session_broken(handle, fd, error);
-    return -error;
+    /* Why a session has failed is told by itself, not by what its socket met then. */
+    return atomic_load(&handle->session->state) == SESSION_FAILED ? 0 : -error;
 }
 
 /* SO_SNDTIMEO as the moment when a call that begins now has to end. */

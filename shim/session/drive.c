@@ -185,11 +185,21 @@ refuse(struct handle *handle, int fd, int result)
     return fail(handle, fd, -result, handshake_why(handle->handshake));
 }
 
+/* After a FIN the kernel waits for ours; after a reset there is nothing to wait for. */
+static bool
+was_reset(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    return system_calls.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_state == TCP_CLOSE;
+}
+
 static int
 input_ended(struct handle *handle, int fd, int result)
 {
-    /* The peer may have told why before it went. */
-    bool reset = result != -ECONNRESET || errno == ECONNRESET;
+    /* Another thread's call may have met, and so taken, the error itself. */
+    bool reset = result != -ECONNRESET || errno == ECONNRESET || was_reset(fd);
     return fail_because(handle, fd, ECONNRESET,
                         reset ? REASON_PEER_RESET : REASON_PEER_CLOSED, NULL);
 }
