@@ -136,6 +136,70 @@ explains "inbound from elsewhere" "remote 10.9.9.9 is not in 192.0.2.0/24:\*" \
 explains "inbound from nowhere" "remote unknown is not in 192.0.2.0/24:\*" --inbound 10.0.0.1:8080
 explains "inbound default" "^=> no rule matches: default_inbound = deny" --inbound 10.0.0.1:1
 
+# ---- explain --peer -------------------------------------------------------------------
+
+"$ctl" ca issue db --dns a.db.internal --ou ops >/dev/null
+"$ctl" ca issue asker --client --dns a.db.internal >/dev/null
+"$ctl" ca issue other --dns b.org --uri spiffe://corp/ns/x/sa/db >/dev/null
+"$ctl" ca init --dir foreign >/dev/null
+"$ctl" ca issue db --dir foreign --dns a.db.internal >/dev/null
+# A CA that may have others below it (that of mtlsctl may not), one of them, and its leaf.
+openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.pem -subj /CN=root 2>/dev/null
+openssl req -new -newkey rsa:2048 -nodes -keyout sub.key -out sub.csr -subj /CN=sub 2>/dev/null
+openssl x509 -req -in sub.csr -CA root.pem -CAkey root.key -out sub.pem -days 9 -extfile \
+    <(echo basicConstraints=critical,CA:TRUE) 2>/dev/null
+openssl req -new -key web.key -out leaf.csr -subj /CN=leaf 2>/dev/null
+openssl x509 -req -in leaf.csr -CA sub.pem -CAkey sub.key -out leaf.pem -days 9 -extfile \
+    <(echo subjectAltName=DNS:a.db.internal) 2>/dev/null
+cat leaf.pem sub.pem >leaf-chain.pem
+openssl x509 -in ca/db.pem -outform DER -out db.der
+
+peer() { # NAME STATUS PATTERN OPTION...
+    local name=$1 status=$2 pattern=$3
+    shift 3
+    check "$name" says "$status" "$pattern" "$ctl" explain policy.ini "$@"
+}
+
+to_db=(--outbound a.db.internal:5432 --address 10.0.0.1 --service billing)
+peer "peer let in" 0 "^=> the peer is let in: .* for a.db.internal, allow has it as dns:\*.db.internal$" \
+    "${to_db[@]}" --peer ca/db.pem
+peer "who the peer is" 0 "^  names +DNS:a.db.internal" "${to_db[@]}" --peer ca/db.pem
+peer "a peer in DER" 0 "is let in" "${to_db[@]}" --peer db.der
+peer "a peer of another CA" 1 "^=> the peer is refused: trust does not vouch for it: " \
+    "${to_db[@]}" --peer foreign/db.pem
+peer "a peer of another name" 1 "refused: name_mismatch: .*b.org.* not for a.db.internal" \
+    "${to_db[@]}" --peer ca/other.pem
+peer "a peer of another address" 1 "refused: name_mismatch: .* not for 10.0.0.1" \
+    --outbound 10.0.0.1:5432 --service billing --peer ca/db.pem
+peer "a peer for another use" 1 "refused: wrong_usage: .*server authentication" \
+    "${to_db[@]}" --peer ca/asker.pem
+peer "any peer of the CA" 0 "is let in: trust vouches for it$" --inbound 10.0.0.1:8080 \
+    --from 192.0.2.7 --peer ca/asker.pem
+peer "nobody is asked" 0 "no peer is asked" --outbound 1.1.1.1:1 --peer ca/db.pem
+peer "no such certificate" 2 "nowhere.pem: No such file" "${to_db[@]}" --peer nowhere.pem
+peer "no certificate in there" 2 "policy.ini: holds no certificate" "${to_db[@]}" --peer policy.ini
+sed '28,$d' policy.ini >kept.ini
+mv policy.ini whole.ini
+pin=$(openssl x509 -in ca/db.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum)
+{ cat kept.ini; printf '[inbound pins]\nlocal = *:1\nmode = mtls\nidentity = web\nallow = %s\n' \
+    "cn:x, spki:${pin%% *}, o:x"; printf 'deny = ou:op?\n'; } >policy.ini
+peer "deny wins" 1 "refused: denied_by_deny: deny = ou:op" --inbound 10.0.0.1:1 --peer ca/db.pem
+sed -i '/^deny/d' policy.ini
+peer "a pinned key" 0 "allow has it as spki:${pin%% *}" --inbound 10.0.0.1:1 --peer ca/db.pem
+peer "not in allow" 1 "refused: denied_by_allow" --inbound 10.0.0.1:1 --peer ca/other.pem
+issuer=$(openssl x509 -in ca.pem -noout -subject -nameopt RFC2253 | sed 's/subject=//' | tr , '?')
+sed -i "s/^allow = cn.*/allow = issuer:$issuer/" policy.ini
+peer "by its CA" 0 "allow has it as issuer:" --inbound 10.0.0.1:1 --peer ca/db.pem
+mv ca.pem gone.pem
+cp root.pem ca.pem
+cp whole.ini policy.ini
+peer "an intermediate CA is missing" 1 "trust does not vouch" "${to_db[@]}" --peer leaf.pem
+peer "an intermediate CA is shown" 0 "is let in" "${to_db[@]}" --peer leaf-chain.pem
+rm ca.pem
+peer "trust that is gone" 78 "^policy.ini:9: .*ca.pem: No such file" "${to_db[@]}" --peer ca/db.pem
+mv gone.pem ca.pem
+mv whole.ini policy.ini
+
 explain_usage() { # NAME PATTERN ARGUMENT...
     local name=$1 pattern=$2
     shift 2

@@ -78,13 +78,13 @@ _mtlsctl_ca() {
 _mtlsctl_explain() {
     local cur=$1 prev=$2
     case $prev in
-        --program) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        --program | --peer) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
         --outbound | --address | --from | --inbound | --service) ;;
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "--outbound --inbound --address --from
-                    --service --program --user --help" -- "$cur")
+                    --service --program --user --peer --help" -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             fi

@@ -3,6 +3,7 @@
 
 #include "config/policy.h"
 #include "tools/ctl/endpoint.h"
+#include "tools/ctl/peer.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -28,10 +29,14 @@ static const char help[] =
     "  --service NAME        MTLS_SHIM_SERVICE of the program\n"
     "  --program PATH        the program's file\n"
     "  --user USER           its user, name or number (default: yours)\n"
+    "  --peer FILE           a certificate of the other end (intermediate ones may "
+    "follow):\n"
+    "                        whether it would be let in, and why\n"
     "  --help                show this text\n"
     "\n"
     "An IPv6 address with a port stands in brackets: [::1]:443.\n"
-    "Exit status: 0, 2 for a wrong command line, 78 for a bad policy.\n";
+    "Exit status: 0, 1 when --peer is refused, 2 for a wrong command line, 78 for a bad\n"
+    "policy.\n";
 
 struct options {
     const char *policy;
@@ -42,6 +47,7 @@ struct options {
     const char *service;
     const char *program;
     const char *user;
+    const char *peer;
 };
 
 /* What a query points to. */
@@ -64,15 +70,11 @@ wrong(const char *what, const char *why)
 /* ---- the command line -------------------------------------------------------------- */
 
 static const struct option table[] = {
-    {"outbound", required_argument, NULL, 'o'},
-    {"inbound", required_argument, NULL, 'i'},
-    {"address", required_argument, NULL, 'a'},
-    {"from", required_argument, NULL, 'f'},
-    {"service", required_argument, NULL, 's'},
-    {"program", required_argument, NULL, 'p'},
-    {"user", required_argument, NULL, 'u'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"outbound", required_argument, NULL, 'o'}, {"inbound", required_argument, NULL, 'i'},
+    {"address", required_argument, NULL, 'a'},  {"from", required_argument, NULL, 'f'},
+    {"service", required_argument, NULL, 's'},  {"program", required_argument, NULL, 'p'},
+    {"user", required_argument, NULL, 'u'},     {"peer", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 };
 
 static const char **
@@ -93,6 +95,8 @@ place_of(struct options *options, int c)
         return &options->program;
     case 'u':
         return &options->user;
+    case 'c':
+        return &options->peer;
     default:
         return NULL;
     }
@@ -227,6 +231,7 @@ ctl_explain(int argc, char **argv)
     struct options options = {0};
     struct asked asked = {0};
     struct policy *policy;
+    const struct policy_rule *rule;
     int status = parse_options(argc, argv, &options);
 
     if (status < 0) {
@@ -239,7 +244,12 @@ ctl_explain(int argc, char **argv)
     if (policy == NULL) {
         return POLICY_EXIT_CONFIG;
     }
-    policy_explain(policy, &asked.query, stdout);
+    rule = policy_explain(policy, &asked.query, stdout);
+    status = EXIT_SUCCESS;
+    if (options.peer != NULL) {
+        fflush(stdout);
+        status = peer_explain(policy, rule, &asked.query, options.peer);
+    }
     policy_free(policy);
-    return EXIT_SUCCESS;
+    return status;
 }
