@@ -360,6 +360,33 @@ forget_epoll(int fd)
     }
 }
 
+static bool
+owes(const struct handle *handle)
+{
+    return record_pending(&handle->conn) ||
+           (atomic_load(&handle->session->state) == SESSION_HANDSHAKING &&
+            handle->session->early_len > 0);
+}
+
+/* Where no thread may be started (RLIMIT_NPROC, seccomp) nobody else sends what is owed:
+ * the close itself does, and waits for it. */
+static void
+linger_alone(struct handle *handle)
+{
+    for (;;) {
+        step(handle, session_now_ms());
+        if (!handle->watched || !owes(handle)) {
+            break;
+        }
+        bool pending = record_pending(&handle->conn);
+        struct pollfd pollfd = {handle->service_fd, pending ? POLLOUT : POLLIN, 0};
+        (void)system_calls.poll(&pollfd, 1, TICK_MS);
+    }
+    if (handle->watched) {
+        step(handle, INT64_MAX);
+    }
+}
+
 void
 service_linger(struct handle *handle, int fd, int64_t linger_ms)
 {
@@ -374,15 +401,11 @@ service_linger(struct handle *handle, int fd, int64_t linger_ms)
     handle->lingering = true;
     handle->linger_until_ms = session_now_ms() + linger_ms;
     watch_locked(handle);
+    bool alone = !started;
     pthread_mutex_unlock(&service_mutex);
-}
-
-static bool
-owes(const struct handle *handle)
-{
-    return record_pending(&handle->conn) ||
-           (atomic_load(&handle->session->state) == SESSION_HANDSHAKING &&
-            handle->session->early_len > 0);
+    if (alone) {
+        linger_alone(handle);
+    }
 }
 
 enum service_rest
