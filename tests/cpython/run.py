@@ -24,6 +24,9 @@ MODULES = """test_socket test_socketserver test_asyncio test_asyncore test_async
     test_poll test_epoll test_selectors test_wsgiref test_logging""".split()
 MODULE_SECONDS = 400
 
+# Skipped unless the network is said to be there, though it uses loopback alone.
+WITH_NETWORK = {"test_socketserver"}
+
 # VSOCK is no TCP, and waits for ever on machines that have none.
 LEFT_OUT = "*VSOCK*"
 
@@ -63,10 +66,12 @@ def test_id(match):
 
 def run_module(module, prefix, log):
     """Returns the results by test's name, and whether the module came to its end."""
+    resources = ["-u", "network"] if module in WITH_NETWORK else []
     with open(log, "wb") as out:
         try:
             status = subprocess.run(
-                [*prefix, PYTHON, "-m", "test", "-i", LEFT_OUT, "-v", module], stdout=out,
+                [*prefix, PYTHON, "-m", "test", "-i", LEFT_OUT, *resources, "-v",
+                 module], stdout=out,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 timeout=MODULE_SECONDS).returncode
         except subprocess.TimeoutExpired:
