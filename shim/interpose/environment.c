@@ -8,6 +8,7 @@
 #include "shim/interpose/real.h"
 
 #define PRELOAD "LD_PRELOAD"
+#define ENVIRONMENT_LOADED "MTLS_SHIM_LOADED"
 
 /* Each as "NAME=value" once remembered; NULL = this process had none. */
 static struct {
@@ -20,6 +21,7 @@ static struct {
     {"MTLS_SHIM_SERVICE", NULL},
     {"MTLS_SHIM_LOG", NULL},
     {"MTLS_SHIM_LOG_LEVEL", NULL},
+    {ENVIRONMENT_LOADED, NULL},
 };
 #define KEPT_COUNT (sizeof(kept) / sizeof(kept[0]))
 
@@ -32,10 +34,17 @@ make_line(const char *name, const char *value)
     return asprintf(&line, "%s=%s", name, value) < 0 ? NULL : line;
 }
 
+bool
+environment_was_loaded(void)
+{
+    return getenv(ENVIRONMENT_LOADED) != NULL;
+}
+
 void
 environment_remember(void)
 {
     Dl_info info;
+    (void)setenv(ENVIRONMENT_LOADED, "1", 1);
     library = dladdr(&real, &info) != 0 ? info.dli_fname : NULL;
     for (size_t i = 0; i < KEPT_COUNT; i++) {
         const char *value = getenv(kept[i].name);

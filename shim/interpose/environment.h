@@ -5,9 +5,15 @@
 #ifndef SHIM_INTERPOSE_ENVIRONMENT_H
 #define SHIM_INTERPOSE_ENVIRONMENT_H
 
+#include <stdbool.h>
+
 #include "shim/session/peer.h"
 
-/* Remembers what this process was started with. */
+/* Whether a program that had the shim has started this one: it may have given up the
+ * right to read what the first one read. */
+bool environment_was_loaded(void);
+
+/* Remembers what this process was started with, and marks it for those it starts. */
 void environment_remember(void);
 
 /*

@@ -17,6 +17,7 @@
 #include "shim/interpose/spawn.h"
 #include "shim/interpose/stdio.h"
 #include "shim/session/audit.h"
+#include "shim/session/audit_sink.h"
 #include "shim/session/context.h"
 #include "shim/session/session.h"
 
@@ -97,7 +98,7 @@ read_program(void)
 }
 
 static void
-open_log(const struct policy *policy)
+open_log(const struct policy *policy, bool is_descendant)
 {
     static struct audit_io io;
     io = (struct audit_io){
@@ -109,6 +110,11 @@ open_log(const struct policy *policy)
         .fcntl = real.fcntl,
     };
     int result = audit_open(policy, process.program, process.service, &io);
+    if ((result == -EACCES || result == -EPERM) && is_descendant) {
+        /* The first program could open it. syslog, if there is one, is for anybody. */
+        (void)audit_sink_open(POLICY_LOG_SYSLOG, NULL, &io);
+        result = 0;
+    }
     if (result < 0) {
         const char *from_environment = getenv("MTLS_SHIM_LOG");
         char words[512];
@@ -168,7 +174,8 @@ load_policy(void)
     struct policy_report report = {.problem = say_problem};
     struct policy *policy = policy_load(
         path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH, &report);
-    if (policy == NULL || context_init(policy, &report) < 0) {
+    bool is_descendant = environment_was_loaded();
+    if (policy == NULL || context_init(policy, is_descendant, &report) < 0) {
         stop();
     }
     process.service = getenv("MTLS_SHIM_SERVICE");
@@ -177,7 +184,7 @@ load_policy(void)
     }
     read_program();
     environment_remember();
-    open_log(policy);
+    open_log(policy, is_descendant);
     session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
     session_limits.connect_wait_ms = policy->connect_wait_ms;
     fd_init();

@@ -1,9 +1,11 @@
 #include "shim/session/context.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/session/suite.h"
 
@@ -25,8 +27,22 @@ static const struct {
     {"P-521", WOLFSSL_ECC_SECP521R1},           {"SECP521R1", WOLFSSL_ECC_SECP521R1},
 };
 
+static bool
+is_forbidden(const char *path)
+{
+    return path != NULL && faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 &&
+           (errno == EACCES || errno == EPERM);
+}
+
+static bool
+is_lost(const struct policy_identity *identity)
+{
+    return is_forbidden(identity->certificate) || is_forbidden(identity->private_key) ||
+           is_forbidden(identity->passphrase_file) || is_forbidden(identity->trust);
+}
+
 int
-context_init(const struct policy *policy, struct policy_report *report)
+context_init(const struct policy *policy, bool may_be_lost, struct policy_report *report)
 {
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         report->problem(report->context, policy->path, 0, "wolfSSL does not start");
@@ -40,8 +56,9 @@ context_init(const struct policy *policy, struct policy_report *report)
     int result = 0;
     for (size_t i = 0; i < policy->identity_count; i++) {
         const struct policy_identity *identity = &policy->identities[i];
-        if (material_load(policy, identity, report, &entries[identity->index].material) <
-            0) {
+        struct material *material = &entries[identity->index].material;
+        if ((!may_be_lost || !is_lost(identity)) &&
+            material_load(policy, identity, report, material) < 0) {
             result = -EINVAL;
         }
     }
@@ -138,13 +155,19 @@ make(const struct policy_identity *identity, const struct material *material,
     return ctx;
 }
 
+bool
+context_has_material(const struct policy_identity *identity)
+{
+    return entries[identity->index].material.chain.data != NULL;
+}
+
 WOLFSSL_CTX *
 context_get(const struct policy_identity *identity, bool is_server)
 {
     struct entry *entry = &entries[identity->index];
     pthread_mutex_lock(&context_mutex);
     WOLFSSL_CTX *ctx = entry->by_role[is_server];
-    if (ctx == NULL) {
+    if (ctx == NULL && context_has_material(identity)) {
         ctx = make(identity, &entry->material, is_server);
         entry->by_role[is_server] = ctx;
     }

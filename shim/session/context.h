@@ -15,14 +15,21 @@
 /*
  * Keeps the policy and loads the material of every identity.
  *
- *   policy  in      must live on
- *   report  in/out  gets every problem
+ *   policy       in      must live on
+ *   may_be_lost  in      an identity may be without its material, where this user has no
+ *                        right to read its files
+ *   report       in/out  gets every problem
  *
  * Returns  0, or -EINVAL when any problem was reported.
  */
-int context_init(const struct policy *policy, struct policy_report *report);
+int context_init(const struct policy *policy, bool may_be_lost,
+                 struct policy_report *report);
 
-/* The context of an identity and role; NULL when it cannot be made (ENOMEM). Threads. */
+/* Whether an identity has its material; without, nothing may be done in its name. */
+bool context_has_material(const struct policy_identity *identity);
+
+/* The context of an identity and role; NULL when it cannot be made (ENOMEM), or when
+ * there is no material. Threads. */
 WOLFSSL_CTX *context_get(const struct policy_identity *identity, bool is_server);
 
 /* Own certificate's serial, for the log. */

@@ -120,6 +120,29 @@ set_addresses(struct session *session, int fd, const union session_address *loca
     }
 }
 
+/* There is no handshake. Returns why not. */
+static int
+tell_why(const struct session *session, const struct policy_rule *rule)
+{
+    if (context_has_material(rule->identity)) {
+        return -ENOMEM;
+    }
+    struct failure failure;
+    struct audit_record line = AUDIT_RECORD_INIT;
+    failure_set(&failure, REASON_SHIM_ERROR,
+                "the files of identity %s may not be read by this user",
+                rule->identity->name);
+    line.event = AUDIT_DENIED;
+    line.rule = rule->name;
+    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
+    line.has_direction = true;
+    line.local = &session->local.any;
+    line.remote = &session->remote.any;
+    line.failure = &failure;
+    audit_write(&line);
+    return -EACCES;
+}
+
 int
 session_open(int fd, bool is_server, bool connecting, const struct policy_rule *rule,
              const union session_address *local, const union session_address *remote,
@@ -135,7 +158,7 @@ session_open(int fd, bool is_server, bool connecting, const struct policy_rule *
         session_fork_enter();
         handle->handshake = handshake_new(handle->session, rule);
         session_fork_leave();
-        result = handle->handshake == NULL ? -ENOMEM : 0;
+        result = handle->handshake == NULL ? tell_why(handle->session, rule) : 0;
     }
     /* A program that is exec'ed knows nothing of the session: it must not get the fd. */
     if (result == 0 && system_calls.fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
