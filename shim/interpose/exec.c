@@ -131,14 +131,17 @@ take_back(int fd, struct handle *handle, void *context)
     }
 }
 
-/* Returns 0, or -EACCES when there must be no exec. */
+/* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
 static int
 before(const char *file, char *const env[])
 {
     bool any = false;
     int result = 0;
-    if (table_count == 0 || session_is_stranger()) {
-        return 0;
+    char program[PATH_MAX];
+    struct target_refusal refusal;
+    if (table_count == 0 || session_is_stranger() ||
+        target_find_program(file, program, &refusal) != 0) {
+        return 0; /* what is not there is not started: connections need not end for it */
     }
     table_each(find_any, &any);
     if (any && !exec_is_loadable(file, env)) {
@@ -150,17 +153,15 @@ before(const char *file, char *const env[])
         return result;
     }
     session_before_exec(false);
-    return 0;
+    return 1;
 }
 
 /* exec has come back: it failed. */
 static void
 after(void)
 {
-    if (table_count != 0 && !session_is_stranger()) {
-        session_before_exec(true);
-        table_each(take_back, NULL);
-    }
+    session_before_exec(true);
+    table_each(take_back, NULL);
 }
 
 /* An exec by any of its functions, as what it is called with. */
@@ -176,16 +177,18 @@ struct call {
 static int
 run(const struct call *call, int (*exec)(const struct call *call, char *const *env))
 {
-    int result = before(call->file, call->env);
-    if (result < 0) {
-        errno = -result;
+    int prepared = before(call->file, call->env);
+    if (prepared < 0) {
+        errno = -prepared;
         return -1;
     }
     char **kept = environment_keep(call->env);
-    result = exec(call, kept != NULL ? kept : call->env);
+    int result = exec(call, kept != NULL ? kept : call->env);
     int errno_then = errno;
     free(kept);
-    after();
+    if (prepared > 0) {
+        after();
+    }
     errno = errno_then;
     return result;
 }
