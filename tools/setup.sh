@@ -12,7 +12,7 @@ test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
     procps iproute2 binutils mandoc shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"
 compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsgi-plugin-python3
-    apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp lftp rsync
+    apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp rsync
     exim4-daemon-light swaks dovecot-imapd mosquitto mosquitto-clients slapd ldap-utils ngircd
     rabbitmq-server distcc nbd-server libnbd-bin qemu-utils ruby tcl lua5.4 lua-socket rustc g++
     inetutils-inetd libwrap0 ucspi-tcp util-linux"
@@ -53,8 +53,8 @@ unpack() {
         to=${BUILD:-build}/compat/$package
         [ ! -d "$to" ] || continue
         mkdir -p "$to.part"
-        (cd "$to.part" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg -x "$package"_*.deb . &&
-            rm "$package"_*.deb)
+        (cd "$to.part" && apt-get download -qq -o APT::Sandbox::User=root "$package" &&
+            dpkg -x "$package"_*.deb . && rm "$package"_*.deb)
         mv "$to.part" "$to"
     done
 }
