@@ -29,7 +29,7 @@ static const struct keys_entry keys[] = {
     {"ocsp_responder", KEYS_IDENTITY, KEYS_TEXT, LATER},
     {"min_version", KEYS_IDENTITY, KEYS_TEXT, false},
     {"ciphers", KEYS_IDENTITY, KEYS_WORDS, false},
-    {"groups", KEYS_IDENTITY, KEYS_WORDS, LATER},
+    {"groups", KEYS_IDENTITY, KEYS_WORDS, false},
     {"signature_algorithms", KEYS_IDENTITY, KEYS_WORDS, LATER},
 
     {"service", KEYS_RULE, KEYS_TEXT, false},

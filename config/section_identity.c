@@ -1,6 +1,7 @@
 /* [identity NAME]: who we are and whom we trust. */
 #include "config/section.h"
 
+#include "config/groups.h"
 #include "config/suites.h"
 #include "config/value.h"
 
@@ -112,6 +113,31 @@ set_ciphers(struct build *build, const struct draft_section *section,
 }
 
 static void
+set_groups(struct build *build, const struct draft_section *section,
+           struct policy_identity *identity)
+{
+    const struct draft_setting *setting = draft_get(section, "groups");
+    const char **names;
+    size_t count = 0;
+
+    if (value_text(setting) == NULL) {
+        return;
+    }
+    names = build_alloc(build, setting->count + 1, sizeof(*names));
+    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
+         item = item->next) {
+        if (groups_find(item->text) == NULL) {
+            build_problem(build, item->line,
+                          "groups: '%s' is no group that mtls-shim speaks", item->text);
+        } else if (is_repeated(setting, item)) {
+            build_problem(build, item->line, "groups: '%s' again", item->text);
+        }
+        names[count++] = item->text;
+    }
+    identity->groups = names;
+}
+
+static void
 set_versions(struct build *build, const struct draft_section *section,
              struct policy_identity *identity)
 {
@@ -137,6 +163,7 @@ fill(struct build *build, const struct draft_section *section,
     set_files(build, section, identity);
     set_versions(build, section, identity);
     set_ciphers(build, section, identity);
+    set_groups(build, section, identity);
     value_choose(build, draft_get(section, "ocsp"), ocsp_words, &ocsp);
 }
 

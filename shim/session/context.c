@@ -1,5 +1,6 @@
 #include "shim/session/context.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/groups.h"
 #include "shim/session/suite.h"
 
 struct entry {
@@ -17,15 +19,11 @@ struct entry {
 static pthread_mutex_t context_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *entries;
 
-static const struct {
-    const char *name;
-    int group;
-} group_names[] = {
-    {"X25519MLKEM768", WOLFSSL_X25519MLKEM768}, {"X25519", WOLFSSL_ECC_X25519},
-    {"P-256", WOLFSSL_ECC_SECP256R1},           {"SECP256R1", WOLFSSL_ECC_SECP256R1},
-    {"P-384", WOLFSSL_ECC_SECP384R1},           {"SECP384R1", WOLFSSL_ECC_SECP384R1},
-    {"P-521", WOLFSSL_ECC_SECP521R1},           {"SECP521R1", WOLFSSL_ECC_SECP521R1},
-};
+/* wolfSSL takes the numbers of the registry. */
+static_assert(WOLFSSL_X25519MLKEM768 == 0x11ec && WOLFSSL_ECC_X25519 == 29 &&
+                  WOLFSSL_ECC_SECP256R1 == 23 && WOLFSSL_ECC_SECP384R1 == 24 &&
+                  WOLFSSL_ECC_SECP521R1 == 25,
+              "numbers of groups");
 
 static bool
 is_forbidden(const char *path)
@@ -94,16 +92,15 @@ static int
 set_groups(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
 {
     static const char *const usual[] = {"X25519", "P-256", "P-384", NULL};
-    int groups[8];
+    int groups[GROUPS_COUNT_MAX];
     int count = 0;
     const char *const *name = identity->groups != NULL ? identity->groups : usual;
-    for (; *name != NULL && count < 8; name++) {
-        for (size_t i = 0; i < sizeof(group_names) / sizeof(group_names[0]); i++) {
-            if (strcasecmp(*name, group_names[i].name) == 0) {
-                groups[count++] = group_names[i].group;
-                break;
-            }
+    for (; *name != NULL && count < GROUPS_COUNT_MAX; name++) {
+        const struct groups_entry *group = groups_find(*name);
+        if (group == NULL) {
+            return -EINVAL;
         }
+        groups[count++] = group->number;
     }
     return wolfSSL_CTX_set_groups(ctx, groups, count) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }

@@ -11,6 +11,7 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "config/groups.h"
 #include "shim/session/context.h"
 #include "shim/session/suite.h"
 
@@ -21,6 +22,7 @@ enum alert {
     ALERT_FATAL = 2,
     ALERT_UNEXPECTED_MESSAGE = 10,
     ALERT_RECORD_OVERFLOW = 22,
+    ALERT_HANDSHAKE_FAILURE = 40,
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_UNSUPPORTED_CERTIFICATE = 43,
     ALERT_ACCESS_DENIED = 49,
@@ -347,11 +349,39 @@ refuse_unknown(struct handshake *handshake)
     return -EPROTO;
 }
 
+static const char *
+group_of(const struct handshake *handshake)
+{
+    const char *name = wolfSSL_get_curve_name(handshake->ssl);
+    return name != NULL ? groups_name(name) : "";
+}
+
+/* A server of TLS 1.2 takes wolfSSL's own choice of the groups that the client offers. */
+static int
+check_group(struct handshake *handshake)
+{
+    const char *const *name = handshake->rule->identity->groups;
+    const char *group = group_of(handshake);
+    if (name == NULL) {
+        return 0;
+    }
+    while (*name != NULL && strcmp(*name, group) != 0) {
+        name++;
+    }
+    if (*name != NULL) {
+        return 0;
+    }
+    (void)SendAlert(handshake->ssl, ALERT_FATAL, ALERT_HANDSHAKE_FAILURE);
+    failure_set(&handshake->failure, REASON_CIPHER_MISMATCH,
+                "the key exchange used %s, which is not in groups", group);
+    return -EPROTO;
+}
+
 int
 handshake_step(struct handshake *handshake)
 {
     if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
-        return handshake->vouched ? 0 : refuse_unknown(handshake);
+        return handshake->vouched ? check_group(handshake) : refuse_unknown(handshake);
     }
     int error = wolfSSL_get_error(handshake->ssl, 0);
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
@@ -473,8 +503,7 @@ handshake_hand_over(struct handshake *handshake)
     session->version = is_13 ? 0x0304 : 0x0303;
     session->cipher = number;
     session->resumed = wolfSSL_session_reused(ssl) != 0;
-    const char *group = wolfSSL_get_curve_name(ssl);
-    snprintf(session->group, sizeof(session->group), "%s", group != NULL ? group : "");
+    snprintf(session->group, sizeof(session->group), "%s", group_of(handshake));
 
     struct record_secrets client, server;
     memset(&client, 0, sizeof(client));

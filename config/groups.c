@@ -1,0 +1,32 @@
+#include "config/groups.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct groups_entry groups_list[] = {
+    {"X25519MLKEM768", NULL, 0x11ec}, {"X25519", NULL, 29},
+    {"P-256", "SECP256R1", 23},       {"P-384", "SECP384R1", 24},
+    {"P-521", "SECP521R1", 25},       {NULL, NULL, 0},
+};
+
+const struct groups_entry *
+groups_find(const char *name)
+{
+    for (const struct groups_entry *group = groups_list; group->name != NULL; group++) {
+        if (strcmp(group->name, name) == 0) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
+const char *
+groups_name(const char *other_name)
+{
+    for (const struct groups_entry *group = groups_list; group->name != NULL; group++) {
+        if (group->other_name != NULL && strcmp(group->other_name, other_name) == 0) {
+            return group->name;
+        }
+    }
+    return other_name;
+}
