@@ -62,7 +62,7 @@ REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython programs test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -78,7 +78,7 @@ $(BUILD)/setup.stamp: tools/setup.sh
 	$(Q)tools/setup.sh build
 	$(Q)touch $@
 
-$(WOLFSSL_A): $(BUILD)/setup.stamp tools/build-wolfssl.sh tools/fetch-wolfssl.sh
+$(WOLFSSL_A): tools/build-wolfssl.sh tools/fetch-wolfssl.sh | $(BUILD)/setup.stamp
 	$(Q)WOLFSSL_SRC='$(WOLFSSL_SRC)' tools/build-wolfssl.sh $(BUILD)/wolfssl
 	$(Q)touch $@
 
@@ -98,6 +98,7 @@ $(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC))
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
+	    -Wl,-z,defs \
 	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
 # The library looks for this name, and leaves programs that have it alone.
@@ -183,9 +184,15 @@ bench: all $(BUILD)/setup-bench.stamp $(BENCH_BIN)  ## measure what mutual TLS c
 
 SAN ?= address,undefined
 
-sanitize:  ## run the unit tests with ASan and UBSan
+# Under ASan and UBSan the units; as a preloaded library, under UBSan, real programs.
+sanitize:  ## run the unit tests with ASan and UBSan, the programs with UBSan
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    $(MAKE) --no-print-directory SANITIZE=$(SAN) unit
+	$(Q)UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory SANITIZE=undefined \
+	    CFLAGS='$(CFLAGS) -fno-sanitize-recover=undefined' programs
+
+programs: all $(BUILD)/setup-test.stamp $(HELPER_BIN)
+	$(Q)BUILD=$(OUT) tests/run compat
 
 FUZZ_SECONDS ?= 30
 FUZZ := $(BUILD)/fuzz

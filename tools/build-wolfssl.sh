@@ -30,6 +30,9 @@ aarch64) asm="--enable-armasm --enable-sp-asm" ;;
 *) asm= ;;
 esac
 
+# wolfSSL's flags are ours: those that the user gave make are for our own code.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS
+
 echo "  BUILD wolfSSL (about half a minute)"
 rm -rf "$dir/install" "$dir/obj"
 mkdir -p "$dir/obj"
@@ -58,7 +61,7 @@ fi
     --enable-sessioncerts --enable-altcertchains --disable-oldtls --disable-sys-ca-certs \
     --disable-examples --disable-crypttests --disable-benchmark \
     CFLAGS="$(echo $flags)" >"$log" 2>&1 || fail
-make -s -j"$(nproc)" MAKEFLAGS= src/libwolfssl.la >>"$log" 2>&1 || fail
-make -s MAKEFLAGS= install-libLTLIBRARIES install-nobase_includeHEADERS install-data >>"$log" 2>&1 || fail
+make -s -j"$(nproc)" src/libwolfssl.la >>"$log" 2>&1 || fail
+make -s install-libLTLIBRARIES install-nobase_includeHEADERS install-data >>"$log" 2>&1 || fail
 [ -f "$dir/install/lib/libwolfssl.a" ] || fail
 rm -rf "$dir/obj"
