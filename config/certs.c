@@ -110,9 +110,9 @@ read_one(const uint8_t *der, size_t len, struct certs_one *cert)
     free(decoded);
 }
 
-static int
-visit_one(const uint8_t *der, size_t len, int position,
-          int (*visit)(void *context, const struct certs_one *cert), void *context)
+int
+certs_visit(const uint8_t *der, size_t len, int position,
+            int (*visit)(void *context, const struct certs_one *cert), void *context)
 {
     struct certs_one cert = {.position = position};
 
@@ -133,7 +133,7 @@ each_pem(const struct problem_place *place, const char *text,
         if (strcmp(block.label, "CERTIFICATE") == 0 ||
             strcmp(block.label, "X509 CERTIFICATE") == 0) {
             rc = block.der != NULL
-                     ? visit_one(block.der, block.len, ++count, visit, context)
+                     ? certs_visit(block.der, block.len, ++count, visit, context)
                      : problem_in(place, "a broken PEM block");
         }
         pem_done(&block);
@@ -159,7 +159,7 @@ certs_each(const struct problem_place *place, const struct file *file,
     if (file->len == 0 || file->data[0] != (ASN_SEQUENCE | ASN_CONSTRUCTED)) {
         return problem_in(place, "holds no certificate, neither PEM nor DER");
     }
-    rc = visit_one(file->data, file->len, 1, visit, context);
+    rc = certs_visit(file->data, file->len, 1, visit, context);
     return rc != 0 ? rc : 1;
 }
 

@@ -30,6 +30,10 @@ struct certs_one {
 int certs_each(const struct problem_place *place, const struct file *file,
                int (*visit)(void *context, const struct certs_one *cert), void *context);
 
+/* Calls visit for one certificate; returns what it returned. */
+int certs_visit(const uint8_t *der, size_t len, int position,
+                int (*visit)(void *context, const struct certs_one *cert), void *context);
+
 /*
  * Appends a certificate as PEM.
  *

@@ -161,7 +161,8 @@ print_winner(FILE *out, const struct policy_rule *rule,
     }
     if (rule->identity != NULL) {
         fprintf(out, "  identity    %s, %s\n", rule->identity->name,
-                rule->identity->certificate);
+                rule->identity->pkcs12 != NULL ? rule->identity->pkcs12
+                                               : rule->identity->certificate);
         fprintf(out, "  trust       %s\n", rule->identity->trust);
         fprintf(out, "  TLS         %s\n",
                 rule->identity->min_version == 0x0304 ? "1.3" : "1.2 or 1.3");

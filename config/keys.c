@@ -21,7 +21,7 @@ static const struct keys_entry keys[] = {
     {"certificate", KEYS_IDENTITY, KEYS_TEXT, false},
     {"private_key", KEYS_IDENTITY, KEYS_TEXT, false},
     {"passphrase_file", KEYS_IDENTITY, KEYS_TEXT, false},
-    {"pkcs12", KEYS_IDENTITY, KEYS_TEXT, LATER},
+    {"pkcs12", KEYS_IDENTITY, KEYS_TEXT, false},
     {"trust", KEYS_IDENTITY, KEYS_TEXT, false},
     {"crl", KEYS_IDENTITY, KEYS_TEXT, LATER},
     {"crl_expired", KEYS_IDENTITY, KEYS_TEXT, LATER},

@@ -2,6 +2,7 @@
 
 #include "config/certs.h"
 #include "config/file.h"
+#include "config/pkcs12.h"
 #include "config/problem.h"
 #include "config/secret.h"
 #include "config/trust.h"
@@ -21,6 +22,7 @@ struct loading {
     struct problem_place key;
     struct problem_place passphrase;
     struct problem_place trust;
+    bool is_pkcs12; /* certificate and key are the same file */
     struct material *material;
 };
 
@@ -129,14 +131,34 @@ check_pair(const struct loading *loading)
 /* ---- all of it --------------------------------------------------------------------- */
 
 static int
-load(struct loading *loading)
+load_files(struct loading *loading)
 {
     int chain = load_chain(loading);
     int key = secret_load(&loading->key, &loading->passphrase, &loading->material->key);
-    int trust = trust_load(&loading->trust, &loading->material->trust);
-    int pair = chain == 0 && key == 0 ? check_pair(loading) : 0;
 
-    return chain == 0 && key == 0 && trust == 0 && pair == 0 ? 0 : -EINVAL;
+    return chain == 0 && key == 0 ? 0 : -EINVAL;
+}
+
+static int
+load_pkcs12(struct loading *loading)
+{
+    int rc = pkcs12_load(&loading->certificate, &loading->passphrase, add_to_chain,
+                         loading, &loading->material->key);
+
+    if (rc == -ENOMEM) {
+        return problem_in(&loading->certificate, "%s", strerror(ENOMEM));
+    }
+    return rc;
+}
+
+static int
+load(struct loading *loading)
+{
+    int own = loading->is_pkcs12 ? load_pkcs12(loading) : load_files(loading);
+    int trust = trust_load(&loading->trust, &loading->material->trust);
+    int pair = own == 0 ? check_pair(loading) : 0;
+
+    return own == 0 && trust == 0 && pair == 0 ? 0 : -EINVAL;
 }
 
 int
@@ -150,10 +172,15 @@ material_load(const struct policy *policy, const struct policy_identity *identit
         .passphrase = {report, policy->path, identity->passphrase_file_line,
                        identity->passphrase_file},
         .trust = {report, policy->path, identity->trust_line, identity->trust},
+        .is_pkcs12 = identity->pkcs12 != NULL,
         .material = material,
     };
     int rc;
 
+    if (loading.is_pkcs12) {
+        loading.certificate.line = loading.key.line = identity->pkcs12_line;
+        loading.certificate.file = loading.key.file = identity->pkcs12;
+    }
     memset(material, 0, sizeof(*material));
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         problem_add(report, policy->path, 0, "wolfSSL does not start");

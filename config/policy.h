@@ -65,10 +65,12 @@ struct policy_identity {
     int line;
     const char *certificate; /* absolute paths from here on */
     const char *private_key;
+    const char *pkcs12;          /* instead of the two; NULL = absent, as they are then */
     const char *passphrase_file; /* NULL = absent */
     const char *trust;
     int certificate_line; /* where each of them is set: problems name it */
     int private_key_line;
+    int pkcs12_line;
     int passphrase_file_line;
     int trust_line;
     uint16_t min_version; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */

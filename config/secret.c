@@ -1,6 +1,5 @@
 #include "config/secret.h"
 
-#include "config/file.h"
 #include "config/pem.h"
 
 #include <errno.h>
@@ -12,9 +11,8 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
-/* Reads a file that is nobody else's business. */
-static int
-read_private(const struct problem_place *place, struct file *file)
+int
+secret_read(const struct problem_place *place, struct file *file)
 {
     int rc = file_read(place->file, file);
 
@@ -26,6 +24,23 @@ read_private(const struct problem_place *place, struct file *file)
                    (unsigned)file->mode, place->file);
         file_done(file);
         return -EINVAL;
+    }
+    return 0;
+}
+
+int
+secret_read_line(const struct problem_place *place, struct file *file)
+{
+    int rc = secret_read(place, file);
+
+    if (rc != 0) {
+        return rc;
+    }
+    /* A NUL stands behind what was read. */
+    file->data[strcspn((const char *)file->data, "\r\n")] = '\0';
+    if (file->data[0] == '\0') {
+        file_done(file);
+        return problem_in(place, "its first line is empty: want the passphrase");
     }
     return 0;
 }
@@ -50,22 +65,17 @@ decrypt(const struct problem_place *place, const struct problem_place *passphras
 {
     struct file file;
     const char *text;
-    size_t len;
     int rc;
 
     if (passphrase->file == NULL) {
         return problem_in(place, "is encrypted, and there is no passphrase_file");
     }
-    if (read_private(passphrase, &file) != 0) {
+    if (secret_read_line(passphrase, &file) != 0) {
         return -EINVAL;
     }
     text = (const char *)file.data;
-    len = strcspn(text, "\r\n");
-    rc = len > 0 ? wc_DecryptPKCS8Key(key->data, (word32)key->len, text, (int)len) : 0;
+    rc = wc_DecryptPKCS8Key(key->data, (word32)key->len, text, (int)strlen(text));
     file_done(&file);
-    if (len == 0) {
-        return problem_in(passphrase, "its first line is empty: want the passphrase");
-    }
     if (rc <= 0) {
         return problem_in(place,
                           "cannot be decrypted: a wrong passphrase in %s, or no AES "
@@ -133,7 +143,7 @@ secret_load(const struct problem_place *place, const struct problem_place *passp
 {
     struct file file;
     const char *text;
-    int rc = read_private(place, &file);
+    int rc = secret_read(place, &file);
 
     if (rc != 0) {
         return rc;

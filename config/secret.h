@@ -4,8 +4,21 @@
 #ifndef CONFIG_SECRET_H
 #define CONFIG_SECRET_H
 
+#include "config/file.h"
 #include "config/material.h"
 #include "config/problem.h"
+
+/*
+ * Reads a file that is nobody else's business: not open to group or others.
+ *
+ *   file  out  to be released with file_done()
+ *
+ * Returns  0; -EINVAL after a problem.
+ */
+int secret_read(const struct problem_place *place, struct file *file);
+
+/* As secret_read(), and cuts the text after its first line, which must not be empty. */
+int secret_read_line(const struct problem_place *place, struct file *file);
 
 /*
  * Reads a private key: PEM or DER, PKCS#8 or the traditional form, decrypted with the

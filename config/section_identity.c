@@ -34,6 +34,18 @@ require(struct build *build, const struct draft_section *section, const char *ke
 }
 
 static void
+refuse_beside_pkcs12(struct build *build, const struct draft_section *section,
+                     const char *key)
+{
+    const struct draft_setting *setting = draft_get(section, key);
+
+    if (setting != NULL) {
+        build_problem(build, setting->line, "%s: pkcs12 is there too: want one of them",
+                      key);
+    }
+}
+
+static void
 set_files(struct build *build, const struct draft_section *section,
           struct policy_identity *identity)
 {
@@ -44,10 +56,13 @@ set_files(struct build *build, const struct draft_section *section,
     set_path(build, section, "passphrase_file", &identity->passphrase_file,
              &identity->passphrase_file_line);
     set_path(build, section, "trust", &identity->trust, &identity->trust_line);
-    /* pkcs12, which stands for the first two, is refused by itself. */
+    set_path(build, section, "pkcs12", &identity->pkcs12, &identity->pkcs12_line);
     if (draft_get(section, "pkcs12") == NULL) {
         require(build, section, "certificate");
         require(build, section, "private_key");
+    } else {
+        refuse_beside_pkcs12(build, section, "certificate");
+        refuse_beside_pkcs12(build, section, "private_key");
     }
     require(build, section, "trust");
 }

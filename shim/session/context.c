@@ -36,7 +36,8 @@ static bool
 is_lost(const struct policy_identity *identity)
 {
     return is_forbidden(identity->certificate) || is_forbidden(identity->private_key) ||
-           is_forbidden(identity->passphrase_file) || is_forbidden(identity->trust);
+           is_forbidden(identity->pkcs12) || is_forbidden(identity->passphrase_file) ||
+           is_forbidden(identity->trust);
 }
 
 int

@@ -218,6 +218,46 @@ make_others(void)
     put("wrong/ca.pem", "no certificate\n", 0644);
 }
 
+/* PKCS#12 files; leaf.pem is signed by sub.pem. */
+static void
+make_pkcs12(void)
+{
+    static const char *const kinds[] = {"ec", "rsa", "ed"};
+    char command[256];
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        snprintf(command, sizeof(command),
+                 "pkcs12 -export -inkey %s.key -in %s.pem -passout file:pass -out %s.p12",
+                 kinds[i], kinds[i], kinds[i]);
+        make_key(command);
+    }
+    openssl("genpkey " EC " -out leaf.key");
+    openssl("req -new -key leaf.key -subj /CN=leaf -out leaf.csr");
+    openssl("ca -batch -notext -config cnf -in leaf.csr -out leaf.pem -cert sub.pem "
+            "-keyfile sub.key " NOW " -extensions leaf");
+    put("above.pem", "", 0644);
+    append("above.pem", "ca.pem");
+    append("above.pem", "p384.pem");
+    append("above.pem", "sub.pem");
+    make_key("pkcs12 -export -inkey leaf.key -in leaf.pem -certfile above.pem -passout "
+             "file:pass -out chain.p12");
+    make_key("pkcs12 -export -inkey ec.key -in ec.pem -passout pass: -out nopass.p12");
+    make_key("pkcs12 -export -inkey ec.key -in ec.pem -passout file:pass -keypbe NONE "
+             "-certpbe NONE -out mac.p12");
+    make_key("pkcs12 -export -inkey ec.key -in ec.pem -passout file:pass -macalg sha1 "
+             "-keypbe AES-128-CBC -certpbe AES-256-CBC -out sha1.p12");
+    make_key("pkcs12 -export -legacy -descert -inkey ec.key -in ec.pem -passout "
+             "file:pass -out 3des.p12");
+    make_key("pkcs12 -export -legacy -inkey ec.key -in ec.pem -passout file:pass -out "
+             "rc2.p12");
+    make_key("pkcs12 -export -nokeys -in ec.pem -passout file:pass -out nokey.p12");
+    make_key("pkcs12 -export -nocerts -inkey ec.key -in ec.pem -passout file:pass -out "
+             "nocert.p12");
+    make_key("pkcs12 -export -inkey old.key -in old.pem -passout file:pass -out old.p12");
+    put("open.p12", "", 0640);
+    append("open.p12", "ec.p12");
+}
+
 static int
 make_files(void **state)
 {
@@ -228,6 +268,7 @@ make_files(void **state)
     make_certificates();
     make_keys(); /* genpkey's have the right mode already */
     make_others();
+    make_pkcs12();
     return 0;
 }
 
@@ -341,26 +382,65 @@ static const struct {
     {"ec.pem", "ec.key", "wrong", NULL, "7: wrong/ca.pem: holds no certificate"},
 };
 
+/* Lines: 5 pkcs12, 6 trust, 7 passphrase_file. */
+static const struct {
+    const char *pkcs12;
+    const char *passphrase_file;
+    size_t chain;
+    const char *want; /* as above */
+} pkcs12_cases[] = {
+    {"ec.p12", "pass", 1, ""},
+    {"rsa.p12", "pass", 1, ""},
+    {"ed.p12", "pass-crlf", 1, ""},
+    {"sha1.p12", "pass", 1, ""},
+    {"mac.p12", "pass", 1, ""},
+    {"nopass.p12", NULL, 1, ""},
+    {"chain.p12", "pass", 2, ""}, /* in order, without the root and a stranger */
+    {"ec.p12", "pass-wrong", 0, "5: ec.p12: cannot be decrypted: |pass-wrong"},
+    {"ec.p12", NULL, 0, "5: ec.p12: has a passphrase|no passphrase_file"},
+    {"ec.p12", "pass-open", 0, "7: pass-open: |mode 0604|chmod 600"},
+    {"ec.p12", "pass-empty", 0, "7: pass-empty: |is empty"},
+    {"3des.p12", "pass", 0, "5: 3des.p12: cannot be decrypted (|): want AES"},
+    {"rc2.p12", "pass", 0, "5: rc2.p12: cannot be decrypted (|): want AES"},
+    {"nokey.p12", "pass", 0, "5: nokey.p12: holds no private key"},
+    {"nocert.p12", "pass", 0, "5: nocert.p12: holds no certificate"},
+    {"old.p12", "pass", 0, "5: old.p12: |has expired"},
+    {"open.p12", "pass", 0, "5: open.p12: |mode 0640|chmod 600"},
+    {"none.p12", "pass", 0, "5: none.p12: No such file"},
+    {"none", "pass", 0, "5: none: is a directory"},
+    {"empty", "pass", 0, "5: empty: is no PKCS#12 file"},
+    {"own.key", "pass", 0, "5: own.key: is no PKCS#12 file"},
+    {"ec-8.der", "pass", 0, "5: ec-8.der: is no PKCS#12 file"},
+    {"der-garbage", "pass", 0, "5: der-garbage: is no PKCS#12 file"},
+};
+
 static struct policy *
-load_policy(size_t i, struct policy_text *out)
+load_text(const char *text, struct policy_text *out)
 {
-    char text[1024];
     FILE *file = fopen("policy.ini", "w");
     struct policy *policy;
 
     assert_non_null(file);
-    snprintf(text, sizeof(text),
-             POLICY_TEXT_HEAD
-             "[identity a]\ncertificate=%s\nprivate_key=%s\ntrust=%s\n%s%s\n",
-             cases[i].certificate, cases[i].private_key, cases[i].trust,
-             cases[i].passphrase_file != NULL ? "passphrase_file=" : "",
-             cases[i].passphrase_file != NULL ? cases[i].passphrase_file : "");
     fputs(text, file);
     fclose(file);
     policy_text_init(out);
     policy = policy_load("policy.ini", &out->report);
     assert_non_null(policy);
     return policy;
+}
+
+static struct policy *
+load_policy(size_t i, struct policy_text *out)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text),
+             POLICY_TEXT_HEAD
+             "[identity a]\ncertificate=%s\nprivate_key=%s\ntrust=%s\n%s%s\n",
+             cases[i].certificate, cases[i].private_key, cases[i].trust,
+             cases[i].passphrase_file != NULL ? "passphrase_file=" : "",
+             cases[i].passphrase_file != NULL ? cases[i].passphrase_file : "");
+    return load_text(text, out);
 }
 
 /* Whether the only problem is the wanted one; its words are separated by '|'. */
@@ -447,6 +527,42 @@ count(const struct material_blob *blob, const char *word)
         found++;
     }
     return found;
+}
+
+static void
+every_kind_of_pkcs12(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(pkcs12_cases) / sizeof(pkcs12_cases[0]); i++) {
+        const char *passphrase_file = pkcs12_cases[i].passphrase_file;
+        struct policy_text out;
+        struct material material;
+        char text[512];
+        struct policy *policy;
+        bool good = pkcs12_cases[i].want[0] == '\0';
+        int rc;
+
+        snprintf(text, sizeof(text),
+                 POLICY_TEXT_HEAD "[identity a]\npkcs12=%s\ntrust=ca.pem\n%s%s\n",
+                 pkcs12_cases[i].pkcs12,
+                 passphrase_file != NULL ? "passphrase_file=" : "",
+                 passphrase_file != NULL ? passphrase_file : "");
+        policy = load_text(text, &out);
+        rc = material_load(policy, &policy->identities[0], &out.report, &material);
+        if (rc != (good ? 0 : -EINVAL) ||
+            (good ? out.report.count != 0 : !fits(&out, pkcs12_cases[i].want))) {
+            fail_msg("%s: want '%s', got %s", pkcs12_cases[i].pkcs12,
+                     pkcs12_cases[i].want, out.problems);
+        }
+        if (good) {
+            check_good(&material);
+            assert_int_equal(count(&material.chain, "-----END"), pkcs12_cases[i].chain);
+        } else {
+            assert_null(material.key.data);
+        }
+        material_done(&material);
+        policy_free(policy);
+    }
 }
 
 /* Finds a case of the table by its files. */
@@ -546,9 +662,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_of_file),
-        cmocka_unit_test(what_is_loaded),
-        cmocka_unit_test(every_problem),
+        cmocka_unit_test(every_kind_of_file), cmocka_unit_test(every_kind_of_pkcs12),
+        cmocka_unit_test(what_is_loaded),     cmocka_unit_test(every_problem),
         cmocka_unit_test(pipes_are_no_files),
     };
 
