@@ -32,7 +32,9 @@ deny(const struct step *step, int rc, const char *text, const char *more)
                          self ? "" : step->path, self ? "" : " ", text, more);
 }
 
-/* Privileged programs: the loader drops LD_PRELOAD, so they would run in plaintext. */
+/* Programs that change who runs them: the loader drops LD_PRELOAD, so they would run in
+ * plaintext.  To whom it is already that changes nothing: root may run what is setuid to
+ * root (exim's daemon). */
 static int
 check_privileges(const struct step *step, int fd)
 {
@@ -41,10 +43,12 @@ check_privileges(const struct step *step, int fd)
     if (fstat(fd, &st) != 0) {
         return deny(step, -errno, "cannot be examined: ", strerror(errno));
     }
-    if ((st.st_mode & S_ISUID) != 0) {
+    if ((st.st_mode & S_ISUID) != 0 &&
+        (st.st_uid != getuid() || st.st_uid != geteuid())) {
         return deny(step, -EPERM, "is setuid: the loader ignores LD_PRELOAD there", "");
     }
-    if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0) {
+    if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0 &&
+        (st.st_gid != getgid() || st.st_gid != getegid())) {
         return deny(step, -EPERM, "is setgid: the loader ignores LD_PRELOAD there", "");
     }
     if (fgetxattr(fd, "security.capability", NULL, 0) > 0) {

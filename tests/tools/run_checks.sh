@@ -107,18 +107,21 @@ refused "static-pie" 126 "statically linked" ./mark-static-pie
 refused "a loader that is not there" 126 "needs a loader that is not there" ./mark-musl
 refused "musl" 126 "another C library \(musl\)" ./mark-musl-there
 
-cp mark mark-suid && chmod u+s mark-suid
-refused "setuid" 126 "is setuid" ./mark-suid
-cp mark mark-sgid && chmod g+xs mark-sgid
-refused "setgid" 126 "is setgid" ./mark-sgid
+# To the user who runs it already, it changes nothing.
+cp mark mark-own && chmod u+s,g+xs mark-own
+started "setuid and setgid to the very user" ./mark-own
 if [ "$(id -u)" -eq 0 ]; then
+    cp mark mark-suid && chown nobody mark-suid && chmod u+s mark-suid
+    refused "setuid" 126 "is setuid" ./mark-suid
+    cp mark mark-sgid && chgrp nogroup mark-sgid && chmod g+xs mark-sgid
+    refused "setgid" 126 "is setgid" ./mark-sgid
     cp mark mark-caps
     # cap_net_bind_service=ep: vfs_cap_data of version 2, effective
     python3 -c 'import os, struct
 os.setxattr("mark-caps", "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))'
     refused "file capabilities" 126 "file capabilities" ./mark-caps
 else
-    echo "# file capabilities: setting them needs root, not checked"
+    echo "# setuid, setgid, file capabilities: setting them needs root, not checked"
 fi
 
 # The class byte of the ELF header turned round: a 32-bit file.
