@@ -131,20 +131,17 @@ take_back(int fd, struct handle *handle, void *context)
     }
 }
 
-/* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
+/* Readies what goes along. Returns 1; 0 there is nothing; -EACCES it cannot go. */
 static int
-before(const char *file, char *const env[])
+ready(const char *file, char *const env[])
 {
     bool any = false;
     int result = 0;
-    char program[PATH_MAX];
-    struct target_refusal refusal;
-    if (table_count == 0 || session_is_stranger() ||
-        target_find_program(file, program, &refusal) != 0) {
-        return 0; /* what is not there is not started: connections need not end for it */
-    }
     table_each(find_any, &any);
-    if (any && !exec_is_loadable(file, env)) {
+    if (!any) {
+        return 0;
+    }
+    if (!exec_is_loadable(file, env)) {
         return -EACCES;
     }
     table_each(pass_on, &result);
@@ -152,8 +149,67 @@ before(const char *file, char *const env[])
         table_each(take_back, NULL);
         return result;
     }
+    return 1;
+}
+
+/* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
+static int
+before(const char *file, char *const env[])
+{
+    char program[PATH_MAX];
+    struct target_refusal refusal;
+    if (table_count == 0 || session_is_stranger() ||
+        target_find_program(file, program, &refusal) != 0) {
+        return 0; /* what is not there is not started: connections need not end for it */
+    }
+    int result = ready(file, env);
+    if (result < 0) {
+        return result;
+    }
     session_before_exec(false);
     return 1;
+}
+
+/* The child is a holder from before it exists; it puts itself in that place. */
+static void
+reserve(int fd, struct handle *handle, void *context)
+{
+    const bool *undo = context;
+    if (!handle->goes_along || atomic_load(&handle->fd_hint) != fd) {
+        return; /* once per handle, not once per fd */
+    }
+    struct session *session = handle->session;
+    if (*undo) {
+        holder_replace(&session->holders, -session_pid(), 0);
+        atomic_fetch_sub(&session->mappings, 1);
+    } else {
+        holder_add(&session->holders, -session_pid());
+        atomic_fetch_add(&session->mappings, 1);
+    }
+}
+
+int
+exec_lend(const char *file, char *const env[])
+{
+    bool undo = false;
+    if (table_count == 0 || session_is_stranger()) {
+        return 0;
+    }
+    int result = ready(file, env);
+    if (result > 0) {
+        table_each(reserve, &undo);
+    }
+    return result;
+}
+
+void
+exec_take_back(bool started)
+{
+    bool undo = true;
+    if (!started) {
+        table_each(reserve, &undo);
+    }
+    table_each(take_back, NULL);
 }
 
 /* exec has come back: it failed. */

@@ -19,4 +19,18 @@ int exec_portable(int fd);
  * that is not there is none of our business: true. */
 bool exec_is_loadable(const char *file, char *const env[]);
 
+/*
+ * For a child that libc starts by itself, with all that this process has for it: readies
+ * what goes along (fds 0 to 2, and what the program has said so of), and lends it.
+ *
+ *   file  in  the program; env its environment, to see whether the shim comes with it
+ *
+ * Returns  1 something is lent, exec_take_back() has to follow; 0 there is nothing to
+ *          lend; -EACCES it cannot go: no child may be started.
+ */
+int exec_lend(const char *file, char *const env[]);
+
+/* After the child was started, or was not: ours are close-on-exec again. */
+void exec_take_back(bool started);
+
 #endif

@@ -270,8 +270,10 @@ control_governed(struct handle *handle, control_function *call, int fd, int comm
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
         copy = share_or_close(fd, call(fd, F_DUPFD_CLOEXEC, argument));
-        if (copy >= 0 && command == F_DUPFD_CLOEXEC) {
-            table_set_exec(copy, TABLE_EXEC_CLOSED);
+        if (copy >= 0) {
+            /* Where a number is asked for, it is for somebody (tcpclient's 6 and 7). */
+            table_set_exec(copy,
+                           command == F_DUPFD ? TABLE_EXEC_WANTED : TABLE_EXEC_CLOSED);
         }
         return copy;
     case F_GETFD:

@@ -156,8 +156,16 @@ spawn(spawn_function *call, pid_t *pid, const char *file,
         (void)hold(actions, give, 0);
         return EACCES;
     }
+    int lent = exec_lend(file, env);
+    if (lent < 0) {
+        (void)hold(actions, give, 0);
+        return EACCES;
+    }
     char **kept = environment_keep(env);
     int error = call(&child, file, actions, attr, argv, kept != NULL ? kept : env);
+    if (lent > 0) {
+        exec_take_back(error == 0);
+    }
     free(kept);
     if (any) {
         (void)hold(actions, give, error == 0 ? child : 0);
@@ -182,4 +190,42 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
 {
     real_need();
     return spawn(real.posix_spawnp, pid, file, actions, attr, argv, env);
+}
+
+#define SHELL "/bin/sh"
+
+INTERPOSE int
+system(const char *command)
+{
+    real_need();
+    int lent = command != NULL ? exec_lend(SHELL, environ) : 0;
+    if (lent < 0) {
+        errno = EACCES;
+        return -1;
+    }
+    int status = real.system(command);
+    if (lent > 0) {
+        int errno_then = errno;
+        exec_take_back(status != -1);
+        errno = errno_then;
+    }
+    return status;
+}
+
+INTERPOSE FILE *
+popen(const char *command, const char *mode)
+{
+    real_need();
+    int lent = exec_lend(SHELL, environ);
+    if (lent < 0) {
+        errno = EACCES;
+        return NULL;
+    }
+    FILE *stream = real.popen(command, mode);
+    if (lent > 0) {
+        int errno_then = errno;
+        exec_take_back(stream != NULL);
+        errno = errno_then;
+    }
+    return stream;
 }

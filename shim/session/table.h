@@ -69,8 +69,8 @@ void table_replace(struct handle *old, struct handle *new);
 
 /*
  * What the program wants with a governed fd at exec; for the kernel it is close-on-exec
- * whatever that is.  Wanted are those that it has said so of (F_SETFD, dup2); one that
- * was merely made without O_CLOEXEC is not: few programs care for that.
+ * whatever that is.  Wanted are those that it has said so of (F_SETFD, F_DUPFD, dup2);
+ * one that was merely made without O_CLOEXEC is not: few programs care for that.
  */
 enum table_exec {
     TABLE_EXEC_UNSAID,
