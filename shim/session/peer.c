@@ -31,7 +31,7 @@ parse(const uint8_t *der, size_t der_len, struct leaf *leaf)
     if (der == NULL || der_len == 0 || der_len > UINT32_MAX) {
         return;
     }
-    bool has_parts = peer_der_certificate((struct peer_span){der, der_len}, &leaf->parts);
+    bool has_parts = peer_der_certificate((struct der_span){der, der_len}, &leaf->parts);
     peer_text_number(leaf->parts.serial, leaf->serial, sizeof(leaf->serial));
     wc_InitDecodedCert(&cert, der, (word32)der_len, NULL);
     leaf->is_well_formed =
@@ -47,13 +47,13 @@ parse(const uint8_t *der, size_t der_len, struct leaf *leaf)
 
 /* Writes the SHA-256 of bytes in hex; an empty text when there is none. */
 static void
-put_sha256(struct peer_span bytes, char text[2 * WC_SHA256_DIGEST_SIZE + 1])
+put_sha256(struct der_span bytes, char text[2 * WC_SHA256_DIGEST_SIZE + 1])
 {
     uint8_t hash[WC_SHA256_DIGEST_SIZE];
     text[0] = '\0';
     if (bytes.at != NULL && bytes.len > 0 && bytes.len <= UINT32_MAX &&
         wc_Sha256Hash(bytes.at, (word32)bytes.len, hash) == 0) {
-        peer_text_hex((struct peer_span){hash, sizeof(hash)}, text, 2 * sizeof(hash) + 1);
+        peer_text_hex((struct der_span){hash, sizeof(hash)}, text, 2 * sizeof(hash) + 1);
     }
 }
 
@@ -65,7 +65,7 @@ describe(const uint8_t *der, size_t der_len, const struct leaf *leaf, struct pee
     peer_text_name(leaf->parts.issuer, peer->issuer, sizeof(peer->issuer));
     peer_text_san(leaf->parts.san, peer->san, sizeof(peer->san));
     snprintf(peer->serial, sizeof(peer->serial), "%.41s", leaf->serial);
-    put_sha256((struct peer_span){der, der_len}, peer->sha256);
+    put_sha256((struct der_span){der, der_len}, peer->sha256);
 }
 
 void

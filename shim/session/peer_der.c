@@ -2,67 +2,21 @@
 
 #include <string.h>
 
-bool
-peer_der_next(struct peer_span *rest, struct peer_item *item)
-{
-    const uint8_t *at = rest->at;
-    if (rest->len < 2 || (at[0] & 0x1f) == 0x1f) {
-        return false;
-    }
-    size_t header = 2;
-    size_t len = at[1];
-    if (len >= 0x80) {
-        size_t count = len & 0x7f;
-        if (count == 0 || count > 3 || rest->len < 2 + count) {
-            return false;
-        }
-        header += count;
-        len = 0;
-        for (size_t i = 2; i < header; i++) {
-            len = len << 8 | at[i];
-        }
-        if (len < 0x80 || at[2] == 0) {
-            return false;
-        }
-    }
-    if (len > rest->len - header) {
-        return false;
-    }
-    item->tag = at[0];
-    item->value = (struct peer_span){at + header, len};
-    item->whole = (struct peer_span){at, header + len};
-    rest->at += header + len;
-    rest->len -= header + len;
-    return true;
-}
-
-bool
-peer_der_expect(struct peer_span *rest, uint8_t tag, struct peer_item *item)
-{
-    return rest->len > 0 && rest->at[0] == tag && peer_der_next(rest, item);
-}
-
-bool
-peer_der_is(struct peer_span span, const void *bytes, size_t len)
-{
-    return span.len == len && memcmp(span.at, bytes, len) == 0;
-}
-
 /* Takes an Extension apart; whether it is critical does not matter here. */
 static bool
-next_extension(struct peer_span *rest, struct peer_span *oid, struct peer_span *value)
+next_extension(struct der_span *rest, struct der_span *oid, struct der_span *value)
 {
-    struct peer_item item;
-    if (!peer_der_expect(rest, PEER_DER_SEQUENCE, &item)) {
+    struct der_item item;
+    if (!der_expect(rest, PEER_DER_SEQUENCE, &item)) {
         return false;
     }
-    struct peer_span inner = item.value;
-    if (!peer_der_expect(&inner, PEER_DER_OID, &item)) {
+    struct der_span inner = item.value;
+    if (!der_expect(&inner, PEER_DER_OID, &item)) {
         return false;
     }
     *oid = item.value;
-    (void)peer_der_expect(&inner, PEER_DER_BOOLEAN, &item);
-    if (!peer_der_expect(&inner, PEER_DER_OCTET_STRING, &item) || inner.len != 0) {
+    (void)der_expect(&inner, PEER_DER_BOOLEAN, &item);
+    if (!der_expect(&inner, PEER_DER_OCTET_STRING, &item) || inner.len != 0) {
         return false;
     }
     *value = item.value;
@@ -71,21 +25,21 @@ next_extension(struct peer_span *rest, struct peer_span *oid, struct peer_span *
 
 /* Finds the names in what [3] Extensions holds. */
 static bool
-find_san(struct peer_span list, struct peer_span *names)
+find_san(struct der_span list, struct der_span *names)
 {
     static const uint8_t san[] = {0x55, 0x1d, 0x11}; /* 2.5.29.17 */
-    struct peer_item item;
-    struct peer_span oid;
-    struct peer_span value;
-    if (!peer_der_expect(&list, PEER_DER_SEQUENCE, &item) || list.len != 0) {
+    struct der_item item;
+    struct der_span oid;
+    struct der_span value;
+    if (!der_expect(&list, PEER_DER_SEQUENCE, &item) || list.len != 0) {
         return false;
     }
     list = item.value;
     while (next_extension(&list, &oid, &value)) {
-        if (!peer_der_is(oid, san, sizeof(san))) {
+        if (!der_is(oid, san, sizeof(san))) {
             continue;
         }
-        if (names->at != NULL || !peer_der_expect(&value, PEER_DER_SEQUENCE, &item) ||
+        if (names->at != NULL || !der_expect(&value, PEER_DER_SEQUENCE, &item) ||
             value.len != 0) {
             return false;
         }
@@ -96,11 +50,11 @@ find_san(struct peer_span list, struct peer_span *names)
 
 /* Skips one SEQUENCE and takes the content of the one behind it. */
 static bool
-second_sequence(struct peer_span *list, struct peer_span *content)
+second_sequence(struct der_span *list, struct der_span *content)
 {
-    struct peer_item item;
+    struct der_item item;
     for (int i = 0; i < 2; i++) {
-        if (!peer_der_expect(list, PEER_DER_SEQUENCE, &item)) {
+        if (!der_expect(list, PEER_DER_SEQUENCE, &item)) {
             return false;
         }
     }
@@ -109,30 +63,30 @@ second_sequence(struct peer_span *list, struct peer_span *content)
 }
 
 bool
-peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
+peer_der_certificate(struct der_span certificate, struct peer_parts *parts)
 {
-    struct peer_item outer;
-    struct peer_item tbs;
-    struct peer_item item;
+    struct der_item outer;
+    struct der_item tbs;
+    struct der_item item;
     memset(parts, 0, sizeof(*parts));
-    if (!peer_der_expect(&certificate, PEER_DER_SEQUENCE, &outer) ||
-        certificate.len != 0 || !peer_der_expect(&outer.value, PEER_DER_SEQUENCE, &tbs)) {
+    if (!der_expect(&certificate, PEER_DER_SEQUENCE, &outer) || certificate.len != 0 ||
+        !der_expect(&outer.value, PEER_DER_SEQUENCE, &tbs)) {
         return false;
     }
-    struct peer_span list = tbs.value;
-    (void)peer_der_expect(&list, PEER_DER_VERSION, &item);
-    if (!peer_der_expect(&list, PEER_DER_INTEGER, &item)) {
+    struct der_span list = tbs.value;
+    (void)der_expect(&list, PEER_DER_VERSION, &item);
+    if (!der_expect(&list, PEER_DER_INTEGER, &item)) {
         return false;
     }
     parts->serial = item.value;
     /* signature, issuer; validity, subject */
     if (!second_sequence(&list, &parts->issuer) ||
         !second_sequence(&list, &parts->subject) ||
-        !peer_der_expect(&list, PEER_DER_SEQUENCE, &item)) {
+        !der_expect(&list, PEER_DER_SEQUENCE, &item)) {
         return false;
     }
     parts->spki = item.whole;
-    while (peer_der_next(&list, &item)) {
+    while (der_next(&list, &item)) {
         if (item.tag == PEER_DER_EXTENSIONS) {
             return list.len == 0 && find_san(item.value, &parts->san);
         }
@@ -141,18 +95,18 @@ peer_der_certificate(struct peer_span certificate, struct peer_parts *parts)
 }
 
 bool
-peer_der_attribute(struct peer_span *rdn, struct peer_span *oid, struct peer_item *value)
+peer_der_attribute(struct der_span *rdn, struct der_span *oid, struct der_item *value)
 {
-    struct peer_item item;
-    if (!peer_der_expect(rdn, PEER_DER_SEQUENCE, &item)) {
+    struct der_item item;
+    if (!der_expect(rdn, PEER_DER_SEQUENCE, &item)) {
         return false;
     }
-    struct peer_span inner = item.value;
-    if (!peer_der_expect(&inner, PEER_DER_OID, &item)) {
+    struct der_span inner = item.value;
+    if (!der_expect(&inner, PEER_DER_OID, &item)) {
         return false;
     }
     *oid = item.value;
-    return peer_der_next(&inner, value) && inner.len == 0;
+    return der_next(&inner, value) && inner.len == 0;
 }
 
 /* Bytes that a character takes; 0 = not a string; UTF-8's vary. */
@@ -207,7 +161,7 @@ read_utf8(const uint8_t *at, size_t len, uint32_t *code)
 }
 
 bool
-peer_der_char(const struct peer_item *string, size_t *at, uint32_t *code)
+peer_der_char(const struct der_item *string, size_t *at, uint32_t *code)
 {
     const uint8_t *byte = string->value.at + *at;
     size_t left = string->value.len - *at;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/der.h"
+
 #define PEER_DER_NO_CHAR                                                                 \
     0x110000U /* added to a byte that is no character of its string */
 
@@ -36,41 +38,13 @@ enum peer_der_tag {
     PEER_DER_SAN_IP = 0x87,
 };
 
-/* Bytes inside somebody else's certificate. */
-struct peer_span {
-    const uint8_t *at;
-    size_t len;
-};
-
-struct peer_item {
-    uint8_t tag;
-    struct peer_span value;
-    struct peer_span whole; /* with tag and length */
-};
-
-/*
- * Takes the next element off a list.
- *
- *   rest  in/out  what is left of the list; untouched when there is no next element
- *   item  out     lies within the list
- *
- * Returns  true; false at the end, or when what is left is not DER (rest->len > 0).
- * Source   X.690 sections 8.1 and 10.1: low tags, definite lengths in the fewest bytes.
- */
-bool peer_der_next(struct peer_span *rest, struct peer_item *item);
-
-/* As peer_der_next(), and the element has this tag. */
-bool peer_der_expect(struct peer_span *rest, uint8_t tag, struct peer_item *item);
-
-bool peer_der_is(struct peer_span span, const void *bytes, size_t len);
-
 /* Contents, without tag and length; empty where absent. */
 struct peer_parts {
-    struct peer_span serial;  /* the INTEGER's bytes */
-    struct peer_span issuer;  /* RDNs */
-    struct peer_span subject; /* RDNs */
-    struct peer_span spki;    /* SubjectPublicKeyInfo, with tag and length */
-    struct peer_span san;     /* GeneralNames of the subjectAltName extension */
+    struct der_span serial;  /* the INTEGER's bytes */
+    struct der_span issuer;  /* RDNs */
+    struct der_span subject; /* RDNs */
+    struct der_span spki;    /* SubjectPublicKeyInfo, with tag and length */
+    struct der_span san;     /* GeneralNames of the subjectAltName extension */
 };
 
 /*
@@ -81,11 +55,11 @@ struct peer_parts {
  * Returns  false when it is malformed or has two subjectAltName extensions.
  * Source   RFC 5280 section 4.1.
  */
-bool peer_der_certificate(struct peer_span certificate, struct peer_parts *parts);
+bool peer_der_certificate(struct der_span certificate, struct peer_parts *parts);
 
 /* One AttributeTypeAndValue out of an RDN. False: at the end or malformed. */
-bool peer_der_attribute(struct peer_span *rdn, struct peer_span *oid,
-                        struct peer_item *value);
+bool peer_der_attribute(struct der_span *rdn, struct der_span *oid,
+                        struct der_item *value);
 
 /* Whether a value is of a string type that peer_der_char() reads. */
 bool peer_der_is_string(uint8_t tag);
@@ -98,7 +72,7 @@ bool peer_der_is_string(uint8_t tag);
  *
  * Returns  false at the end.
  */
-bool peer_der_char(const struct peer_item *string, size_t *at, uint32_t *code);
+bool peer_der_char(const struct der_item *string, size_t *at, uint32_t *code);
 
 /* Writes a code point as UTF-8; returns the 1 to 4 bytes that it takes. */
 size_t peer_der_utf8(uint32_t code, char out[4]);

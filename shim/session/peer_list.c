@@ -24,7 +24,7 @@ is_whole_segment(const char *pattern, const char *p, char separator)
 }
 
 bool
-peer_list_glob(const char *pattern, struct peer_span text, char separator,
+peer_list_glob(const char *pattern, struct der_span text, char separator,
                bool ignore_case)
 {
     const char *p = pattern;
@@ -59,7 +59,7 @@ peer_list_glob(const char *pattern, struct peer_span text, char separator,
 }
 
 static bool
-is_printable(struct peer_span name)
+is_printable(struct der_span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         if (name.at[i] <= ' ' || name.at[i] >= 0x7f) {
@@ -71,7 +71,7 @@ is_printable(struct peer_span name)
 
 /* The length of a label, up to '.' or the end. */
 static size_t
-label_len(struct peer_span name)
+label_len(struct der_span name)
 {
     const uint8_t *dot = name.len > 0 ? memchr(name.at, '.', name.len) : NULL;
     return dot != NULL ? (size_t)(dot - name.at) : name.len;
@@ -80,7 +80,7 @@ label_len(struct peer_span name)
 /* Whether some name that a DNS SAN with wildcards covers fits a pattern: label by label,
  * where a label with a wildcard, even an illegal one, covers any. */
 static bool
-covers(struct peer_span name, const char *pattern)
+covers(struct der_span name, const char *pattern)
 {
     for (;;) {
         char label[256];
@@ -92,7 +92,7 @@ covers(struct peer_span name, const char *pattern)
         memcpy(label, pattern, pattern_len);
         label[pattern_len] = '\0';
         if ((len == 0 || memchr(name.at, '*', len) == NULL) &&
-            !peer_list_glob(label, (struct peer_span){name.at, len}, '.', true)) {
+            !peer_list_glob(label, (struct der_span){name.at, len}, '.', true)) {
             return false;
         }
         if (len == name.len || pattern[pattern_len] == '\0') {
@@ -105,7 +105,7 @@ covers(struct peer_span name, const char *pattern)
 }
 
 static bool
-dns_fits(struct peer_span name, const char *pattern, bool is_deny)
+dns_fits(struct der_span name, const char *pattern, bool is_deny)
 {
     if (name.len > 0 && name.at[name.len - 1] == '.') {
         name.len--;
@@ -124,17 +124,17 @@ dns_fits(struct peer_span name, const char *pattern, bool is_deny)
 }
 
 static bool
-uri_fits(struct peer_span uri, const char *pattern, bool is_deny)
+uri_fits(struct der_span uri, const char *pattern, bool is_deny)
 {
     return is_printable(uri) ? peer_list_glob(pattern, uri, '/', is_deny) : is_deny;
 }
 
 static bool
-any_san(struct peer_span names, const struct policy_peer *entry, bool is_deny)
+any_san(struct der_span names, const struct policy_peer *entry, bool is_deny)
 {
     bool is_dns = entry->kind == POLICY_PEER_DNS;
-    struct peer_item item;
-    while (peer_der_next(&names, &item)) {
+    struct der_item item;
+    while (der_next(&names, &item)) {
         if (item.tag == (is_dns ? PEER_DER_SAN_DNS : PEER_DER_SAN_URI) &&
             (is_dns ? dns_fits(item.value, entry->text, is_deny)
                     : uri_fits(item.value, entry->text, is_deny))) {
@@ -146,7 +146,7 @@ any_san(struct peer_span names, const struct policy_peer *entry, bool is_deny)
 
 /* Puts an attribute's value into UTF-8; false when it cannot be compared. */
 static bool
-decode(const struct peer_item *value, char text[ATTRIBUTE_LEN_MAX])
+decode(const struct der_item *value, char text[ATTRIBUTE_LEN_MAX])
 {
     size_t at = 0;
     size_t len = 0;
@@ -163,7 +163,7 @@ decode(const struct peer_item *value, char text[ATTRIBUTE_LEN_MAX])
 }
 
 static bool
-any_attribute(struct peer_span subject, const struct policy_peer *entry, bool is_deny)
+any_attribute(struct der_span subject, const struct policy_peer *entry, bool is_deny)
 {
     static const uint8_t cn[] = {0x55, 0x04, 0x03}; /* 2.5.4.3 */
     static const uint8_t ou[] = {0x55, 0x04, 0x0b}; /* 2.5.4.11 */
@@ -171,13 +171,13 @@ any_attribute(struct peer_span subject, const struct policy_peer *entry, bool is
     const uint8_t *wanted = entry->kind == POLICY_PEER_CN   ? cn
                             : entry->kind == POLICY_PEER_OU ? ou
                                                             : o;
-    struct peer_item rdn;
-    while (peer_der_expect(&subject, PEER_DER_SET, &rdn)) {
-        struct peer_span oid;
-        struct peer_item value;
+    struct der_item rdn;
+    while (der_expect(&subject, PEER_DER_SET, &rdn)) {
+        struct der_span oid;
+        struct der_item value;
         char text[ATTRIBUTE_LEN_MAX];
         while (peer_der_attribute(&rdn.value, &oid, &value)) {
-            if (peer_der_is(oid, wanted, sizeof(cn)) &&
+            if (der_is(oid, wanted, sizeof(cn)) &&
                 (decode(&value, text) ? policy_glob(entry->text, text) : is_deny)) {
                 return true;
             }
@@ -195,7 +195,7 @@ is_cut(const char *text)
 }
 
 static bool
-issuer_fits(struct peer_span issuer, const char *pattern, bool is_deny)
+issuer_fits(struct der_span issuer, const char *pattern, bool is_deny)
 {
     char text[ISSUER_LEN_MAX];
     peer_text_name(issuer, text, sizeof(text));

@@ -17,10 +17,10 @@
 
 /* A peer as the lists look at it. */
 struct peer_list_names {
-    struct peer_span subject; /* the content of the Name's SEQUENCE */
-    struct peer_span issuer;  /* likewise */
-    struct peer_span san;     /* the content of the GeneralNames */
-    const char *serial;       /* hex, whole */
+    struct der_span subject; /* the content of the Name's SEQUENCE */
+    struct der_span issuer;  /* likewise */
+    struct der_span san;     /* the content of the GeneralNames */
+    const char *serial;      /* hex, whole */
     const char *sha256;
     const char *spki; /* hex of the key's SHA-256; "" when it is not known */
 };
@@ -41,7 +41,7 @@ const struct policy_peer *peer_list_find(const struct policy_peer *entries, size
  * A glob that never crosses a separator: '*' is any run and '?' any one character within
  * a segment, and a '*' that is a whole segment wants at least one character.
  */
-bool peer_list_glob(const char *pattern, struct peer_span text, char separator,
+bool peer_list_glob(const char *pattern, struct der_span text, char separator,
                     bool ignore_case);
 
 #endif

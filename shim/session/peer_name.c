@@ -27,8 +27,8 @@ is_label_char(uint8_t c)
     return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '_';
 }
 
-static struct peer_span
-without_last_dot(struct peer_span name)
+static struct der_span
+without_last_dot(struct der_span name)
 {
     if (name.len > 0 && name.at[name.len - 1] == '.') {
         name.len--;
@@ -55,7 +55,7 @@ is_number(const uint8_t *label, size_t len)
  * that ends in a number is an address to whoever dials it, however it is written.
  */
 static bool
-is_host_name(struct peer_span name)
+is_host_name(struct der_span name)
 {
     size_t label_len = 0;
     if (name.len > NAME_LEN_MAX) {
@@ -72,7 +72,7 @@ is_host_name(struct peer_span name)
 }
 
 static bool
-is_equal(struct peer_span a, struct peer_span b)
+is_equal(struct der_span a, struct der_span b)
 {
     if (a.len != b.len) {
         return false;
@@ -88,10 +88,10 @@ is_equal(struct peer_span a, struct peer_span b)
 bool
 peer_dns_matches(const char *pattern, size_t pattern_len, const char *name)
 {
-    struct peer_span presented =
-        without_last_dot((struct peer_span){(const uint8_t *)pattern, pattern_len});
-    struct peer_span wanted =
-        without_last_dot((struct peer_span){(const uint8_t *)name, strlen(name)});
+    struct der_span presented =
+        without_last_dot((struct der_span){(const uint8_t *)pattern, pattern_len});
+    struct der_span wanted =
+        without_last_dot((struct der_span){(const uint8_t *)name, strlen(name)});
     if (!is_host_name(wanted)) {
         return false;
     }
@@ -144,7 +144,7 @@ read_address(const char *name, uint8_t address[16])
 }
 
 static bool
-address_matches(struct peer_span presented, const uint8_t *wanted, size_t wanted_len)
+address_matches(struct der_span presented, const uint8_t *wanted, size_t wanted_len)
 {
     uint8_t address[16];
     if (presented.len != 4 && presented.len != 16) {
@@ -156,12 +156,12 @@ address_matches(struct peer_span presented, const uint8_t *wanted, size_t wanted
 }
 
 bool
-peer_name_matches(struct peer_span names, const char *name)
+peer_name_matches(struct der_span names, const char *name)
 {
     uint8_t address[16];
     size_t address_len = read_address(name, address);
-    struct peer_item item;
-    while (peer_der_next(&names, &item)) {
+    struct der_item item;
+    while (der_next(&names, &item)) {
         if (address_len > 0 && item.tag == PEER_DER_SAN_IP &&
             address_matches(item.value, address, address_len)) {
             return true;

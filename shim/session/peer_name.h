@@ -14,6 +14,6 @@
  * Safe     allocates nothing, leaves errno alone.
  * Source   RFC 9525 section 6.
  */
-bool peer_name_matches(struct peer_span names, const char *name);
+bool peer_name_matches(struct der_span names, const char *name);
 
 #endif

@@ -40,7 +40,7 @@ put_words(struct text *text, const char *words)
 }
 
 static void
-put_hex(struct text *text, struct peer_span bytes)
+put_hex(struct text *text, struct der_span bytes)
 {
     for (size_t i = 0; i < bytes.len && !text->is_cut; i++) {
         put(text, (const char[]){digits[bytes.at[i] >> 4], digits[bytes.at[i] & 15]}, 2);
@@ -84,7 +84,7 @@ put_char(struct text *text, uint32_t code, bool is_special)
 }
 
 static void
-put_string(struct text *text, const struct peer_item *string)
+put_string(struct text *text, const struct der_item *string)
 {
     size_t at = 0;
     uint32_t code;
@@ -112,7 +112,7 @@ put_number(struct text *text, uint64_t number)
 }
 
 static void
-put_oid(struct text *text, struct peer_span oid)
+put_oid(struct text *text, struct der_span oid)
 {
     uint64_t arc = 0;
     bool is_first = true;
@@ -135,7 +135,7 @@ put_oid(struct text *text, struct peer_span oid)
 
 /* The names of RFC 4514 section 3, and some more that certificates use. */
 static const char *
-attribute_name(struct peer_span oid)
+attribute_name(struct der_span oid)
 {
     static const struct {
         const char *oid;
@@ -158,7 +158,7 @@ attribute_name(struct peer_span oid)
         {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", 9, "emailAddress"},
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (peer_der_is(oid, names[i].oid, names[i].len)) {
+        if (der_is(oid, names[i].oid, names[i].len)) {
             return names[i].name;
         }
     }
@@ -166,10 +166,10 @@ attribute_name(struct peer_span oid)
 }
 
 static void
-put_rdn(struct text *text, struct peer_span rdn)
+put_rdn(struct text *text, struct der_span rdn)
 {
-    struct peer_span oid;
-    struct peer_item value;
+    struct der_span oid;
+    struct der_item value;
     for (int i = 0; !text->is_cut && peer_der_attribute(&rdn, &oid, &value); i++) {
         if (i > 0) {
             put_words(text, "+");
@@ -191,14 +191,14 @@ put_rdn(struct text *text, struct peer_span rdn)
 }
 
 void
-peer_text_name(struct peer_span rdns, char *out, size_t size)
+peer_text_name(struct der_span rdns, char *out, size_t size)
 {
     struct text text = {out, size, 0, false};
-    struct peer_span last[RDN_COUNT_MAX];
+    struct der_span last[RDN_COUNT_MAX];
     size_t count = 0;
-    struct peer_item item;
+    struct der_item item;
     out[0] = '\0';
-    while (peer_der_expect(&rdns, PEER_DER_SET, &item)) {
+    while (der_expect(&rdns, PEER_DER_SET, &item)) {
         last[count++ % RDN_COUNT_MAX] = item.value;
     }
     /* RFC 4514 section 2.1: starting with the last element of the sequence. */
@@ -215,7 +215,7 @@ peer_text_name(struct peer_span rdns, char *out, size_t size)
 }
 
 static void
-put_address(struct text *text, struct peer_span bytes)
+put_address(struct text *text, struct der_span bytes)
 {
     char address[INET6_ADDRSTRLEN];
     if (bytes.len != 4 && bytes.len != 16) {
@@ -228,12 +228,12 @@ put_address(struct text *text, struct peer_span bytes)
 }
 
 void
-peer_text_san(struct peer_span names, char *out, size_t size)
+peer_text_san(struct der_span names, char *out, size_t size)
 {
     struct text text = {out, size, 0, false};
-    struct peer_item item;
+    struct der_item item;
     out[0] = '\0';
-    while (!text.is_cut && peer_der_next(&names, &item)) {
+    while (!text.is_cut && der_next(&names, &item)) {
         const char *kind = item.tag == PEER_DER_SAN_DNS     ? "DNS:"
                            : item.tag == PEER_DER_SAN_URI   ? "URI:"
                            : item.tag == PEER_DER_SAN_IP    ? "IP:"
@@ -259,7 +259,7 @@ peer_text_san(struct peer_span names, char *out, size_t size)
 }
 
 void
-peer_text_hex(struct peer_span bytes, char *out, size_t size)
+peer_text_hex(struct der_span bytes, char *out, size_t size)
 {
     size_t count = bytes.len < (size - 1) / 2 ? bytes.len : (size - 1) / 2;
     for (size_t i = 0; i < count; i++) {
@@ -270,7 +270,7 @@ peer_text_hex(struct peer_span bytes, char *out, size_t size)
 }
 
 void
-peer_text_number(struct peer_span bytes, char *out, size_t size)
+peer_text_number(struct der_span bytes, char *out, size_t size)
 {
     while (bytes.len > 1 && bytes.at[0] == 0) {
         bytes.at++;

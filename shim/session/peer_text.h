@@ -16,13 +16,13 @@
  *
  * Source   RFC 4514.
  */
-void peer_text_name(struct peer_span rdns, char *out, size_t size);
+void peer_text_name(struct der_span rdns, char *out, size_t size);
 
 /* Writes subject alternative names in the certificate's order; see struct peer. */
-void peer_text_san(struct peer_span names, char *out, size_t size);
+void peer_text_san(struct der_span names, char *out, size_t size);
 
 /* Writes bytes as lower-case hex; leaves out leading zeros of numbers. */
-void peer_text_hex(struct peer_span bytes, char *out, size_t size);
-void peer_text_number(struct peer_span bytes, char *out, size_t size);
+void peer_text_hex(struct der_span bytes, char *out, size_t size);
+void peer_text_number(struct der_span bytes, char *out, size_t size);
 
 #endif

@@ -57,7 +57,7 @@ try_globs(const uint8_t *input, size_t len)
 {
     static const char *const patterns[] = {"*", "*.db.internal", "a*b?c*",
                                            "spiffe://*/x"};
-    struct peer_span text = {input, len};
+    struct der_span text = {input, len};
     for (size_t i = 0; i < COUNT(patterns); i++) {
         bool strict = peer_list_glob(patterns[i], text, '.', false);
         require(!strict || peer_list_glob(patterns[i], text, '.', true));

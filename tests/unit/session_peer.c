@@ -298,7 +298,7 @@ globs(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(glob_cases); i++) {
         const char *text = glob_cases[i].text;
-        struct peer_span span = {(const uint8_t *)text, strlen(text)};
+        struct der_span span = {(const uint8_t *)text, strlen(text)};
         if (peer_list_glob(glob_cases[i].pattern, span, glob_cases[i].separator, false) !=
             glob_cases[i].want) {
             fail_msg("%s on %s", glob_cases[i].pattern, text);

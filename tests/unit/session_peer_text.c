@@ -246,7 +246,7 @@ malformed(void **state)
     der_make(&der, &certificate);
     bear(der.bytes, der.len, false);
     struct peer_parts parts; /* not only because wolfSSL refuses it */
-    assert_false(peer_der_certificate((struct peer_span){der.bytes, der.len}, &parts));
+    assert_false(peer_der_certificate((struct der_span){der.bytes, der.len}, &parts));
     struct peer peer;
     peer_describe(NULL, 0, &peer);
     assert_string_equal(peer.sha256, "");
