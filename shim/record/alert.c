@@ -35,6 +35,20 @@ is_ignored(const struct record *rec, uint8_t level, uint8_t alert)
                                           : level == RECORD_ALERT_WARNING;
 }
 
+/*
+ * Makes poll and recv see what a FIN makes; nothing goes out on the wire.  Where the FIN
+ * is there already it would only be a second event for those who wait for edges.
+ */
+static void
+end_input(int fd)
+{
+    uint8_t byte;
+
+    if (record_io.recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) {
+        record_io.shutdown(fd, SHUT_RD);
+    }
+}
+
 int
 record_alert_received(struct record_conn *conn, int fd,
                       const struct record_content *content)
@@ -49,8 +63,7 @@ record_alert_received(struct record_conn *conn, int fd,
 
     if (alert == RECORD_ALERT_CLOSE_NOTIFY) {
         rec->rx.closed = true;
-        /* Nothing goes out on the wire: it makes poll and recv see what a FIN makes. */
-        record_io.shutdown(fd, SHUT_RD);
+        end_input(fd);
         return -ESHUTDOWN;
     }
     if (is_ignored(rec, level, alert)) {

@@ -28,9 +28,11 @@ pull(struct record_conn *conn, int fd, uint8_t *buf, size_t len, int flags)
         return n;
     }
     if (n == 0) {
-        return rec->truncation_is_eof || rec->input_ignored
-                   ? 0
-                   : record_fail_dir(&rec->rx, -ECONNRESET);
+        if (rec->truncation_is_eof || rec->input_ignored) {
+            return 0;
+        }
+        rec->truncated = true;
+        return record_fail_dir(&rec->rx, -ECONNRESET);
     }
     int err = -errno;
     return record_fail_is_transient(err) ? err : record_fail_dir(&rec->rx, err);
@@ -244,6 +246,79 @@ record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos)
     }
     rx->leftover = false;
     return take_sentinel(conn, fd);
+}
+
+/*
+ * Copies the sentinel and the whole record behind it to buf; takes nothing.  Returns the
+ * record's length, 0 when it is not there, not whole, too long, or none at all: that is
+ * for record_fetch_one() to find.
+ */
+static size_t
+look_behind_sentinel(struct record_conn *conn, int fd, uint8_t *buf)
+{
+    const int flags = MSG_PEEK | MSG_DONTWAIT;
+    const ssize_t header_len = 1 + RECORD_HEADER_LEN;
+    uint8_t alert;
+
+    if (record_io.recv(fd, buf, (size_t)header_len, flags) != header_len) {
+        return 0;
+    }
+    ssize_t total = record_protect_check(conn->rec, buf + 1, &alert);
+    if (total < 0 || (size_t)total + conn->rec->rx.len > RECORD_RX_BUFFER_LEN ||
+        record_io.recv(fd, buf, 1 + (size_t)total, flags) != 1 + total) {
+        return 0;
+    }
+    return (size_t)total;
+}
+
+/* Adds plaintext to the leftover. */
+static void
+add_leftover(struct record_conn *conn, const struct record_content *content)
+{
+    struct record_dir *rx = &conn->rec->rx;
+
+    if (rx->start + rx->len + content->len > RECORD_RX_BUFFER_LEN) {
+        memmove(conn->rx_buffer, conn->rx_buffer + rx->start, rx->len);
+        rx->start = 0;
+    }
+    memcpy(conn->rx_buffer + rx->start + rx->len, content->data, content->len);
+    rx->len += (uint32_t)content->len;
+}
+
+/* As record_fetch_extend(), with room for the sentinel and a record. */
+static bool
+extend(struct record_conn *conn, int fd, uint8_t *buf)
+{
+    struct record_content content;
+
+    size_t total = look_behind_sentinel(conn, fd, buf);
+    if (total == 0) {
+        return false;
+    }
+    /* Discards, without a copy, all but the last byte: tcp(7). */
+    if (record_io.recv(fd, buf, total, MSG_TRUNC | MSG_DONTWAIT) != (ssize_t)total) {
+        record_fail_alert(conn, fd, RECORD_ALERT_INTERNAL_ERROR, -EPROTO);
+        return false;
+    }
+    int kind = open_record(conn, fd, buf + 1, total, &content);
+    if (kind > 0) {
+        add_leftover(conn, &content);
+    }
+    return kind >= 0;
+}
+
+bool
+record_fetch_extend(struct record_conn *conn, int fd)
+{
+    const struct record_dir *rx = &conn->rec->rx;
+
+    if (!rx->leftover || rx->sentinel == 0 || rx->error != 0 || rx->closed) {
+        return false;
+    }
+    uint8_t *stage = record_stage_take();
+    bool more = stage != NULL && extend(conn, fd, stage);
+    record_stage_give(stage);
+    return more;
 }
 
 void

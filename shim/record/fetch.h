@@ -45,6 +45,14 @@ int record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
 int record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos)
     __attribute__((warn_unused_result));
 
+/*
+ * Opens the record behind what is kept as leftover, and adds it to that; the sentinel is
+ * its last byte then.  Only a record that has come as a whole, and fits.
+ *
+ * Returns  true: there may be more; false: nothing was done, or it was the last one.
+ */
+bool record_fetch_extend(struct record_conn *conn, int fd);
+
 /* Throws away what the kernel still has, within bounds; the stream has ended. */
 void record_fetch_discard(int fd);
 

@@ -40,6 +40,8 @@ peek(struct record_conn *conn, int fd, struct record_iov *pos)
     if (step != 1) {
         return step;
     }
+    while (rx->len < pos->left && record_fetch_extend(conn, fd)) {
+    }
     size_t len = rx->len < pos->left ? rx->len : pos->left;
     record_iov_scatter(pos, conn->rx_buffer + rx->start, len);
     return (ssize_t)len;
@@ -138,6 +140,9 @@ record_drain(struct record_conn *conn, int fd)
 
     if (record_lock_take(&lock, conn, rx, fd) != 0) {
         return 0;
+    }
+    if (conn->rec->tx.error != 0) {
+        return 0; /* it is broken: the program may still want to ask the socket why */
     }
     int step = assemble(conn, fd);
     if (step == 1 || (step < 0 && rx->error == 0)) {

@@ -32,7 +32,7 @@
 #define RECORD_BATCH_PLAINTEXT_MAX (RECORD_BATCH_COUNT * RECORD_PLAINTEXT_MAX)
 
 /* Sizes of the two buffers that belong to a record; untouched pages cost nothing. */
-#define RECORD_RX_BUFFER_LEN 20480 /* one record, rounded up to pages */
+#define RECORD_RX_BUFFER_LEN 69632 /* one record, or what is peeked at of several */
 #define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages */
 
 enum record_suite {
@@ -92,7 +92,8 @@ struct record {
     uint8_t suite;    /* enum record_suite */
     uint8_t hash_len; /* 32 or 48: hash of the suite, for KeyUpdate */
     bool truncation_is_eof;
-    _Atomic bool input_ignored;     /* record_ignore_input: a FIN is an end of stream */
+    _Atomic bool truncated;     /* a FIN came without close_notify, and was an error */
+    _Atomic bool input_ignored; /* record_ignore_input: a FIN is an end of stream */
     _Atomic bool key_update_wanted; /* the peer asked; sent before our next record */
     bool key_update_request;    /* and it asks the peer for one; under the lock of tx */
     _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
@@ -144,7 +145,7 @@ void record_conn_done(struct record_conn *conn);
  *
  *   fd         in   the socket
  *   iov,count  out  where plaintext goes; nothing is written past the returned count
- *   flags      in   MSG_PEEK: as recv(2), but at most one record is peeked at;
+ *   flags      in   MSG_PEEK: as recv(2), as far as RECORD_RX_BUFFER_LEN goes;
  *                   other flags are ignored
  *
  * Reads on while there is room and the kernel has data, so a short count means that

@@ -119,8 +119,12 @@ record_write(struct record_conn *conn, int fd, const struct iovec *iov, int coun
         return err;
     }
     err = ended(conn, fd, flags);
-    if (err != 0 || total == 0) {
+    if (err != 0) {
         return err;
+    }
+    if (total == 0) {
+        /* The kernel knows of an end that we have not heard of yet. */
+        return record_send_bytes(conn, fd, conn->tx_buffer, 0, flags);
     }
     uint8_t *stage = record_stage_take();
     if (stage == NULL) {
