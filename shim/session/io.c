@@ -71,6 +71,58 @@ session_broken(struct handle *handle, int fd, int error)
     session_unlock(session);
 }
 
+/* A connection that TCP did not make is as it is without us. */
+static bool
+is_plain_failure(struct session *session, ssize_t result)
+{
+    return atomic_load(&session->state) == SESSION_FAILED &&
+           atomic_load(&session->connect_failed) &&
+           atomic_load(&session->error) == -result;
+}
+
+/* Whether reading has ended with an error that a plain socket would have had, too. */
+static bool
+is_of_socket(const struct session *session)
+{
+    return !atomic_load(&session->record.truncated) &&
+           atomic_load(&session->record.alert_received) == 255 &&
+           atomic_load(&session->record.alert_sent) == 255;
+}
+
+ssize_t
+session_tell_read(struct handle *handle, ssize_t result)
+{
+    struct session *session = handle->session;
+    if (is_plain_failure(session, result)) {
+        return atomic_exchange(&session->error_taken, true) ? 0 : result;
+    }
+    if (atomic_load(&session->state) != SESSION_OPEN ||
+        atomic_load(&session->record.rx.error) != result) {
+        return result;
+    }
+    if (atomic_load(&session->record.tx.error) != 0) {
+        atomic_store(&session->write_error_told, true); /* it was the same one */
+    }
+    /* What TLS has found wrong is no end of stream, however often it is asked for. */
+    return atomic_exchange(&session->read_error_told, true) && is_of_socket(session)
+               ? 0
+               : result;
+}
+
+ssize_t
+session_tell_write(struct handle *handle, ssize_t result)
+{
+    struct session *session = handle->session;
+    if (is_plain_failure(session, result)) {
+        return atomic_exchange(&session->error_taken, true) ? -EPIPE : result;
+    }
+    if (atomic_load(&session->state) != SESSION_OPEN ||
+        atomic_load(&session->record.tx.error) != result) {
+        return result;
+    }
+    return atomic_exchange(&session->write_error_told, true) ? -EPIPE : result;
+}
+
 ssize_t
 session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
@@ -177,6 +229,22 @@ session_writable(struct handle *handle)
 }
 
 size_t
+session_room(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    if (atomic_load(&session->state) != SESSION_OPEN) {
+        int result = drive(handle, fd);
+        if (result == -EAGAIN) {
+            return atomic_load(&session->state) == SESSION_CONNECTING
+                       ? 0
+                       : SESSION_EARLY_LEN - session->early_len;
+        }
+    }
+    /* A batch goes out or is kept, as a whole, once nothing else is kept. */
+    return record_flush(&handle->conn, fd) == -EAGAIN ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
+}
+
+size_t
 session_available(struct handle *handle, int fd)
 {
     if (atomic_load(&handle->session->state) != SESSION_OPEN && drive(handle, fd) < 0) {
@@ -223,4 +291,35 @@ session_shutdown(struct handle *handle, int fd, int how)
     }
     service_watch(handle);
     return 0;
+}
+
+/* Whether another process may have it open, too. */
+static bool
+is_shared(const struct session *session)
+{
+    bool shared = atomic_load(&session->holders.overflowed);
+    for (int i = 0; i < HOLDER_COUNT; i++) {
+        int32_t pid = atomic_load(&session->holders.pids[i]);
+        shared = shared || (pid != 0 && pid != session_pid());
+    }
+    return shared;
+}
+
+void
+session_reset_at_close(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    struct linger linger = {0, 0};
+    socklen_t len = sizeof(linger);
+    if (atomic_load(&session->state) != SESSION_OPEN || is_shared(session)) {
+        return;
+    }
+    /* It was told not to linger, or bytes have come that the program has not read: RFC
+     * 1122, section 4.2.2.13. A close_notify would make the peer take it for a good end.
+     */
+    bool reset = system_calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+                 linger.l_onoff != 0 && linger.l_linger == 0;
+    if (reset || record_available(&handle->conn, fd) > 0) {
+        (void)record_fail_dir(&session->record.tx, -ECONNRESET);
+    }
 }

@@ -295,6 +295,11 @@ int
 session_take_error(struct handle *handle)
 {
     struct session *session = handle->session;
+    if (atomic_load(&session->state) == SESSION_OPEN) {
+        int error = atomic_load(&session->record.rx.error);
+        return error < 0 && !atomic_exchange(&session->read_error_told, true) ? -error
+                                                                              : 0;
+    }
     if (atomic_load(&session->state) != SESSION_FAILED ||
         atomic_exchange(&session->error_taken, true)) {
         return 0;

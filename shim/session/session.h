@@ -52,11 +52,13 @@ struct session {
     uint32_t layout; /* sizeof(struct session): another version of us must not guess */
     uint64_t cookie; /* SO_COOKIE of its socket; 0 = not asked for yet */
     struct record record;
-    pthread_mutex_t lock;        /* guards state changes, early data, driver */
-    _Atomic int state;           /* enum session_state; grows only */
-    _Atomic int error;           /* errno once FAILED */
-    _Atomic bool dialling;       /* the real connect() has not come back yet */
-    _Atomic bool error_taken;    /* SO_ERROR has told it */
+    pthread_mutex_t lock;         /* guards state changes, early data, driver */
+    _Atomic int state;            /* enum session_state; grows only */
+    _Atomic int error;            /* errno once FAILED */
+    _Atomic bool dialling;        /* the real connect() has not come back yet */
+    _Atomic bool error_taken;     /* SO_ERROR has told it */
+    _Atomic bool read_error_told; /* once OPEN: a plain socket tells an error once */
+    _Atomic bool write_error_told;
     _Atomic bool connect_failed; /* FAILED because TCP was: the fd may connect anew */
     _Atomic bool write_starved;  /* a writer was turned away since it was told of room */
     _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
@@ -143,12 +145,21 @@ ssize_t session_read(struct handle *handle, int fd, const struct iovec *iov, int
 ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
                       int flags);
 
+/*
+ * What a call that has failed with result (-errno) is to tell the program: a plain socket
+ * tells an error once, then an end of stream when read, EPIPE when written to.
+ */
+ssize_t session_tell_read(struct handle *handle, ssize_t result);
+ssize_t session_tell_write(struct handle *handle, ssize_t result);
+
 /* The caller's own system call has met, and so taken, an error of the socket. */
 void session_broken(struct handle *handle, int fd, int error);
 
 int session_readable(struct handle *handle, int fd); /* 1: a read would not block */
 int session_writable(struct handle *handle);         /* 0: early buffer full */
 size_t session_available(struct handle *handle, int fd);
+/* How many bytes session_write() is sure to take all of now; 0 = it would block. */
+size_t session_room(struct handle *handle, int fd);
 
 /* shutdown(2) on a governed socket; never blocks. Returns 0 or -errno. */
 int session_shutdown(struct handle *handle, int fd, int how);
@@ -170,6 +181,12 @@ void session_return_nodelay(struct session *session, int fd);
 
 /* The pending error for SO_ERROR, taken; 0 = none of ours. */
 int session_take_error(struct handle *handle);
+
+/*
+ * To be called before session_last_close(): where closing a plain socket would reset the
+ * connection now, it is not said goodbye to.
+ */
+void session_reset_at_close(struct handle *handle, int fd);
 
 /*
  * The program closes its last fd (still valid) of this session in this process.  Ends
