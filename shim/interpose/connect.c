@@ -3,9 +3,11 @@
 #include "shim/interpose/fd.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/memory.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/wait.h"
+#include "shim/record/fail.h"
 
 #include <netinet/tcp.h>
 
@@ -104,7 +106,8 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
     union session_address remote;
     char name[SESSION_NAME_LEN];
-    if (!govern_address(address.__sockaddr__, len, &remote)) {
+    if (!memory_is_there(address.__sockaddr__) ||
+        !govern_address(address.__sockaddr__, len, &remote)) {
         return real.connect(fd, address, len) == 0 ? 0 : -errno;
     }
     if (!names_find(&remote, name)) {
@@ -149,6 +152,10 @@ connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, sockl
     int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
     bool dissolved = result == 0 && len >= sizeof(sa_family_t) &&
                      address.__sockaddr__->sa_family == AF_UNSPEC;
+    if (dissolved) {
+        /* Nothing is to be sent: the program is to find the error that this has left. */
+        (void)record_fail_dir(&session->record.tx, -ENOTCONN);
+    }
     if (dissolved || (connecting && !goes_on(result))) {
         drop_session(fd);
     } else if (connecting && result == 0 && !wait_is_nonblocking(handle, fd)) {

@@ -179,7 +179,7 @@ is_room_news(int fd)
 {
     const struct watch *watch = &watches[fd];
     return (watch->events & EPOLLET) == 0 || !watch->told_of_room ||
-           ready_writer_waits(fd);
+           ready_writer_waits(fd) || ready_has_ended(fd);
 }
 
 /* Takes out of an event what is not so. Returns whether anything is left to tell. */
@@ -272,6 +272,9 @@ epoll_pwait2(int epfd, struct epoll_event *events, int count,
     if (real.epoll_pwait2 == NULL) {
         errno = ENOSYS;
         return -1;
+    }
+    if (!ready_is_valid(timeout)) {
+        return real.epoll_pwait2(epfd, events, count, timeout, signals);
     }
     struct ready_wait wait = ready_wait_from(timeout);
     for (;;) {

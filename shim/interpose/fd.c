@@ -8,6 +8,7 @@
 #include "shim/interpose/epoll.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/memory.h"
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/wait.h"
 
@@ -55,6 +56,7 @@ fd_leave(int fd)
     }
     stdio_left(fd);
     if (last != NULL) {
+        session_reset_at_close(last, fd);
         session_last_close(last, fd);
     }
     (void)real.dup3(nothing, fd, O_CLOEXEC);
@@ -170,7 +172,9 @@ close_range(unsigned first, unsigned last, int flags)
         return real.close_range(first, last, flags);
     }
     unsigned range[2] = {first, last};
+    int errno_before = errno;
     table_each(leave_between, range);
+    errno = errno_before;
     return close_between(first, last, flags);
 }
 
@@ -216,7 +220,7 @@ dup_onto(int fd, int copy, int flags)
     }
     result = fd_share(fd, copy);
     if (result < 0) {
-        return result;
+        return result == -EMFILE ? -EBADF : result; /* out of range: dup2(2) */
     }
     bool governed = table_governs(copy);
     if (real.dup3(fd, copy, governed ? O_CLOEXEC : flags) < 0) {
@@ -345,12 +349,22 @@ ioctl(int fd, unsigned long request, ...)
     void *argument = va_arg(args, void *);
     va_end(args);
     real_need();
-    GOVERNED_SCOPE *handle =
-        request == FIONREAD || request == FIONBIO ? table_acquire(fd) : NULL;
+    switch (request) {
+    case FIOCLEX:
+    case FIONCLEX: /* F_SETFD by another name */
+        return control(real.fcntl, fd, F_SETFD,
+                       (void *)(uintptr_t)(request == FIOCLEX ? FD_CLOEXEC : 0));
+    case FIONREAD:
+    case FIONBIO:
+        break;
+    default:
+        return real.ioctl(fd, request, argument);
+    }
+    GOVERNED_SCOPE *handle = table_acquire(fd);
     if (handle != NULL && request == FIONBIO) {
         wait_forget_mode(handle);
     }
-    if (handle == NULL || request != FIONREAD) {
+    if (handle == NULL || request != FIONREAD || !memory_is_there(argument)) {
         return real.ioctl(fd, request, argument);
     }
     int errno_before = errno;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "shim/interpose/memory.h"
 #include "shim/interpose/wait.h"
 
 ssize_t
@@ -14,6 +15,9 @@ io_total(const struct iovec *iov, int count)
     size_t total = 0;
     if (count < 0 || count > IOV_MAX) {
         return -EINVAL;
+    }
+    if (count > 0 && (!memory_is_there(iov) || !memory_is_there(iov + count - 1))) {
+        return -EFAULT;
     }
     for (int i = 0; i < count; i++) {
         if (iov[i].iov_len > (size_t)SSIZE_MAX - total) {
@@ -62,11 +66,15 @@ read_on(struct handle *handle, int fd, const struct iovec *iov, int count, size_
         int flags)
 {
     struct iovec rest[IOV_MAX];
+    struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {
-        ssize_t result = read_some(handle, fd, rest, left, flags);
+        ssize_t result = session_read(handle, fd, rest, left, 0);
+        if (result == -EAGAIN && wait_more(handle, fd, flags, &progress) == 0) {
+            continue;
+        }
         if (result <= 0) {
-            break; /* told by the next call: errors of a session last */
+            break; /* told by the next call */
         }
         done += (size_t)result;
     }
@@ -96,18 +104,43 @@ discard(struct handle *handle, int fd, size_t len, int flags)
     return (ssize_t)done;
 }
 
-ssize_t
-io_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
+/* What recv() gives before it looks at its buffer: > 0 there is something to read. */
+static __attribute__((noinline)) ssize_t
+read_nothing(struct handle *handle, int fd, int flags)
+{
+    char byte;
+    struct iovec iov = {&byte, 1};
+    return read_some(handle, fd, &iov, 1, flags | MSG_PEEK);
+}
+
+/* recv() of no bytes waits as if it were for one, but nothing interrupts it with EINTR.
+ */
+static ssize_t
+read_none(struct handle *handle, int fd, int flags)
+{
+    ssize_t result = read_nothing(handle, fd, flags);
+    return result > 0 || result == -EINTR ? 0 : result;
+}
+
+static ssize_t
+read_checked(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
     if ((flags & MSG_OOB) != 0) {
         return -EINVAL; /* as where no urgent data has come */
     }
     ssize_t total = io_total(iov, count);
-    if (total <= 0) {
+    if (total < 0) {
         return total;
+    }
+    if (total == 0) {
+        return (flags & IO_FILE) != 0 ? 0 : read_none(handle, fd, flags);
     }
     if ((flags & MSG_TRUNC) != 0) {
         return discard(handle, fd, (size_t)total, flags);
+    }
+    if (!memory_has_iov(iov, count, false)) {
+        ssize_t result = read_nothing(handle, fd, flags);
+        return result > 0 ? -EFAULT : result;
     }
     ssize_t result = read_some(handle, fd, iov, count, flags);
     if (result > 0 && result < total &&
@@ -117,13 +150,17 @@ io_read(struct handle *handle, int fd, const struct iovec *iov, int count, int f
     return result;
 }
 
-/* What the kernel does for a plain socket, in the thread that wrote (signal(7)). */
-static void
-raise_sigpipe(int flags)
+ssize_t
+io_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
-    if ((flags & MSG_NOSIGNAL) == 0) {
-        pthread_kill(pthread_self(), SIGPIPE);
-    }
+    ssize_t result = read_checked(handle, fd, iov, count, flags);
+    return result < 0 ? session_tell_read(handle, result) : result;
+}
+
+void
+io_raise_sigpipe(void)
+{
+    pthread_kill(pthread_self(), SIGPIPE);
 }
 
 /* Goes on after a short write, waiting in between, as far as a blocking fd would. */
@@ -132,7 +169,7 @@ write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size
          int flags)
 {
     struct iovec rest[IOV_MAX];
-    struct wait_send progress = {0};
+    struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {
         ssize_t result = wait_writable(handle, fd, flags, &progress);
@@ -150,24 +187,46 @@ write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size
     return (ssize_t)done;
 }
 
+/* Why these bytes cannot be sent. */
+static int
+refusal(const struct iovec *iov, int count, ssize_t total, int flags)
+{
+    if (total > 0 && (flags & MSG_OOB) != 0) {
+        return -EOPNOTSUPP; /* TLS has no urgent data */
+    }
+    return memory_has_iov(iov, count, true) ? 0 : -EFAULT;
+}
+
 ssize_t
 io_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
-    if ((flags & MSG_OOB) != 0) {
-        return -EOPNOTSUPP; /* TLS has no urgent data */
+    if ((flags & MSG_FASTOPEN) != 0) {
+        return -EISCONN;
     }
     ssize_t total = io_total(iov, count);
-    if (total <= 0) {
+    if (total < 0 || (total == 0 && (flags & IO_FILE) != 0)) {
         return total;
+    }
+    int refused = refusal(iov, count, total, flags);
+    if (refused < 0) {
+        count =
+            0; /* the end of the connection is told first, whatever is to be written */
+        total = 0;
     }
     /* SIGPIPE is ours to raise, or the kernel would for our own records, too. */
     ssize_t result =
         session_write(handle, fd, iov, count, (flags & MSG_MORE) | MSG_NOSIGNAL);
+    if (result >= 0 && refused < 0) {
+        return refused;
+    }
     if (result == -EAGAIN || (result >= 0 && result < total)) {
         result = write_on(handle, fd, iov, count, result > 0 ? (size_t)result : 0, flags);
     }
-    if (result == -EPIPE) {
-        raise_sigpipe(flags);
+    if (result < 0) {
+        result = session_tell_write(handle, result);
+    }
+    if (result == -EPIPE && (flags & MSG_NOSIGNAL) == 0) {
+        io_raise_sigpipe();
     }
     return result;
 }

@@ -6,10 +6,14 @@
 
 #include "shim/session/session.h"
 
+/* read(2), readv(2) and writev(2), but not write(2), have nothing to do with nothing;
+ * recv(2) of no bytes waits. No flag that the kernel knows. */
+#define IO_FILE 0x01000000
+
 /*
  * Reads as recvmsg() does, blocking if the fd is.
  *
- *   flags  in  MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT and MSG_TRUNC are honoured
+ *   flags  in  MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC and IO_FILE are honoured
  *
  * Returns  the count; 0 at the end of stream; -errno, among them -EINVAL for MSG_OOB.
  */
@@ -20,10 +24,15 @@ ssize_t io_read(struct handle *handle, int fd, const struct iovec *iov, int coun
  * Writes as sendmsg() does: a blocking fd takes all of it.  Raises SIGPIPE for -EPIPE
  * unless flags has MSG_NOSIGNAL.
  *
+ *   flags  in  MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL and IO_FILE are honoured
+ *
  * Returns  the count; -errno, among them -EOPNOTSUPP for MSG_OOB.
  */
 ssize_t io_write(struct handle *handle, int fd, const struct iovec *iov, int count,
                  int flags);
+
+/* What the kernel does to a thread that writes where nobody reads: signal(7). */
+void io_raise_sigpipe(void);
 
 /* The bytes of an iovec. Returns -EINVAL where readv() would. */
 ssize_t io_total(const struct iovec *iov, int count);

@@ -87,7 +87,7 @@ ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
       const sigset_t *signals)
 {
     real_need();
-    if (table_count == 0 || !any_governed(fds, count)) {
+    if (table_count == 0 || !any_governed(fds, count) || !ready_is_valid(timeout)) {
         return real.ppoll(fds, count, timeout, signals);
     }
     struct ready_wait wait = ready_wait_from(timeout);

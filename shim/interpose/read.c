@@ -1,7 +1,9 @@
 /* The reading calls of libc on a governed fd. */
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
+#include "shim/interpose/ready.h"
 
 #include <limits.h>
 
@@ -9,7 +11,7 @@ ssize_t
 governed_read(struct handle *handle, int fd, void *buf, size_t len)
 {
     struct iovec iov = {buf, len};
-    return io_read(handle, fd, &iov, 1, 0);
+    return io_read(handle, fd, &iov, 1, IO_FILE);
 }
 
 /* What the fortified functions do with a buffer that is too small. */
@@ -27,7 +29,7 @@ governed___read_chk(struct handle *handle, int fd, void *buf, size_t len, size_t
 ssize_t
 governed_readv(struct handle *handle, int fd, const struct iovec *iov, int count)
 {
-    return io_read(handle, fd, iov, count, 0);
+    return io_read(handle, fd, iov, count, IO_FILE);
 }
 
 ssize_t
@@ -37,7 +39,8 @@ governed_preadv2(struct handle *handle, int fd, const struct iovec *iov, int cou
     if (offset != -1) {
         return -ESPIPE;
     }
-    return io_read(handle, fd, iov, count, (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+    return io_read(handle, fd, iov, count,
+                   IO_FILE | ((flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0));
 }
 
 ssize_t
@@ -73,7 +76,10 @@ governed_recvfrom(struct handle *handle, int fd, void *buf, size_t len, int flag
 {
     ssize_t result = governed_recv(handle, fd, buf, len, flags);
     /* A stream socket names nobody. */
-    if (result >= 0 && address.__sockaddr__ != NULL && address_len != NULL) {
+    if (result >= 0 && address.__sockaddr__ != NULL) {
+        if (!memory_is_there(address_len)) {
+            return -EFAULT;
+        }
         *address_len = 0;
     }
     return result;
@@ -95,6 +101,9 @@ governed_recvmsg(struct handle *handle, int fd, struct msghdr *msg, int flags)
     if ((flags & MSG_ERRQUEUE) != 0) {
         return real.recvmsg(fd, msg, flags) < 0 ? -errno : 0;
     }
+    if (!memory_is_there(msg)) {
+        return -EFAULT;
+    }
     if (msg->msg_iovlen > IOV_MAX) {
         return -EMSGSIZE;
     }
@@ -111,6 +120,12 @@ static int
 governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned count,
                   int flags, struct timespec *timeout)
 {
+    if (timeout != NULL && !memory_is_there(timeout)) {
+        return -EFAULT;
+    }
+    if (!ready_is_valid(timeout)) {
+        return -EINVAL;
+    }
     int64_t until_ms = timeout == NULL ? INT64_MAX
                                        : session_now_ms() + timeout->tv_sec * 1000 +
                                              timeout->tv_nsec / 1000000;
@@ -141,7 +156,7 @@ recvmsg(int fd, struct msghdr *msg, int flags)
     if (handle != NULL) {
         return real_way_out(governed_recvmsg(handle, fd, msg, flags), errno_before);
     }
-    if (msg == NULL || msg->msg_control == NULL ||
+    if (!memory_is_there(msg) || msg->msg_control == NULL ||
         msg->msg_controllen < CMSG_LEN(sizeof(int))) {
         return real.recvmsg(fd, msg, flags);
     }

@@ -60,6 +60,22 @@ now_ns(void)
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+bool
+ready_has_ended(int fd)
+{
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+    return handle != NULL && (atomic_load(&handle->session->record.tx.closed) ||
+                              real.poll(&end, 1, 0) != 0);
+}
+
+bool
+ready_is_valid(const struct timespec *timeout)
+{
+    return timeout == NULL ||
+           (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < NS_PER_S);
+}
+
 struct ready_wait
 ready_wait_from(const struct timespec *timeout)
 {

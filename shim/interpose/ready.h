@@ -30,6 +30,12 @@ bool ready_to_write(int fd);
 /* Whether a writer was turned away since this was last asked. */
 bool ready_writer_waits(int fd);
 
+/* Whether one of the two directions has come to its end: every edge is told of that. */
+bool ready_has_ended(int fd);
+
+/* Whether the kernel would take this time limit; NULL is one. */
+bool ready_is_valid(const struct timespec *timeout);
+
 /* A call's time limit. */
 struct ready_wait {
     int64_t until_ns; /* CLOCK_MONOTONIC; -1 = for ever */

@@ -140,7 +140,7 @@ pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
 {
     real_need();
     fd_set *const sets[SETS] = {reads, writes, excepts};
-    if (table_count == 0 || !any_governed(count, sets)) {
+    if (table_count == 0 || !any_governed(count, sets) || !ready_is_valid(timeout)) {
         return real.pselect(count, reads, writes, excepts, timeout, signals);
     }
     struct ready_wait wait = ready_wait_from(timeout);
@@ -152,7 +152,8 @@ select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval
 {
     real_need();
     fd_set *const sets[SETS] = {reads, writes, excepts};
-    if (table_count == 0 || !any_governed(count, sets)) {
+    if (table_count == 0 || !any_governed(count, sets) ||
+        (timeout != NULL && (timeout->tv_sec < 0 || timeout->tv_usec < 0))) {
         return real.select(count, reads, writes, excepts, timeout);
     }
     struct timespec limit = {0, 0};

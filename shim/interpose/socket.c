@@ -61,5 +61,16 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
             return 0;
         }
     }
-    return real.getsockopt(fd, level, name, value, len) < 0 ? -errno : 0;
+    if (real.getsockopt(fd, level, name, value, len) < 0) {
+        return -errno;
+    }
+    if (level == SOL_SOCKET && name == SO_ERROR && *len == sizeof(int)) {
+        int error;
+        memcpy(&error, value, sizeof(error));
+        if (error != 0) {
+            session_broken(handle, fd, error); /* told by this; reading finds the end */
+            (void)session_tell_read(handle, -error);
+        }
+    }
+    return 0;
 }

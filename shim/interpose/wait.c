@@ -105,36 +105,58 @@ wait_readable(struct handle *handle, int fd, int flags)
     return atomic_load(&handle->session->state) == SESSION_FAILED ? 0 : -error;
 }
 
-/* SO_SNDTIMEO as the moment when a call that begins now has to end. */
+/* The option's time as the moment when a call that begins now has to end. */
 static void
-begin(int fd, struct wait_send *progress)
+begin(int fd, int option, struct wait_limit *progress)
 {
     struct timeval limit = {0, 0};
     socklen_t len = sizeof(limit);
     progress->begun = true;
     progress->until_ms = -1;
-    if (real.getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) == 0 &&
+    if (real.getsockopt(fd, SOL_SOCKET, option, &limit, &len) == 0 &&
         (limit.tv_sec != 0 || limit.tv_usec != 0)) {
         progress->until_ms = session_now_ms() + (int64_t)limit.tv_sec * 1000 +
                              (limit.tv_usec + 999) / 1000;
     }
 }
 
-int
-wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress)
+/* Returns 0 with the time left, -1 = no limit; -EAGAIN there is none, or no waiting. */
+static int
+time_left(struct handle *handle, int fd, int flags, int option,
+          struct wait_limit *progress, int64_t *left_ms)
 {
+    *left_ms = -1;
     if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
         return -EAGAIN;
     }
     if (!progress->begun) {
-        begin(fd, progress);
+        begin(fd, option, progress);
     }
-    int64_t left_ms = -1;
     if (progress->until_ms >= 0) {
-        left_ms = progress->until_ms - session_now_ms();
-        if (left_ms <= 0) {
-            return -EAGAIN;
-        }
+        *left_ms = progress->until_ms - session_now_ms();
+        return *left_ms <= 0 ? -EAGAIN : 0;
+    }
+    return 0;
+}
+
+int
+wait_more(struct handle *handle, int fd, int flags, struct wait_limit *progress)
+{
+    int64_t left_ms;
+    int result = time_left(handle, fd, flags, SO_RCVTIMEO, progress, &left_ms);
+    if (result == 0) {
+        result = wait_events(fd, POLLIN, left_ms);
+    }
+    return result < 0 ? result : 0;
+}
+
+int
+wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progress)
+{
+    int64_t left_ms;
+    int result = time_left(handle, fd, flags, SO_SNDTIMEO, progress, &left_ms);
+    if (result < 0) {
+        return result;
     }
     short events = POLLOUT;
     if (atomic_load(&handle->session->state) != SESSION_OPEN) {
@@ -143,8 +165,8 @@ wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progre
         }
         left_ms = left_ms >= 0 && left_ms < STEP_MS ? left_ms : STEP_MS;
     }
-    int result = wait_for_other_process(handle) ? wait_events(-1, 0, OTHER_PROCESS_MS)
-                                                : wait_events(fd, events, left_ms);
+    result = wait_for_other_process(handle) ? wait_events(-1, 0, OTHER_PROCESS_MS)
+                                            : wait_events(fd, events, left_ms);
     if (result == -EINTR && progress->until_ms < 0 && wait_restarts()) {
         return 0;
     }

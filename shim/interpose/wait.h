@@ -16,14 +16,17 @@
  */
 int wait_readable(struct handle *handle, int fd, int flags);
 
-/* The time left of SO_SNDTIMEO; -1 = not looked up yet. */
-struct wait_send {
+/* The time left of SO_SNDTIMEO or SO_RCVTIMEO. */
+struct wait_limit {
     bool begun;
     int64_t until_ms; /* CLOCK_MONOTONIC; -1 = no limit */
 };
 
 /* The same for session_write(); *progress is zeroed before a call's first wait. */
-int wait_writable(struct handle *handle, int fd, int flags, struct wait_send *progress);
+int wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progress);
+
+/* As wait_readable() for a call that has read something: a signal ends it in any case. */
+int wait_more(struct handle *handle, int fd, int flags, struct wait_limit *progress);
 
 /* Waits for at most so long for the handshake; returns 0 open or still under way; -errno.
  */

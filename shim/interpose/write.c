@@ -2,6 +2,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
 
 #include <limits.h>
@@ -16,7 +17,7 @@ governed_write(struct handle *handle, int fd, const void *buf, size_t len)
 ssize_t
 governed_writev(struct handle *handle, int fd, const struct iovec *iov, int count)
 {
-    return io_write(handle, fd, iov, count, 0);
+    return io_write(handle, fd, iov, count, IO_FILE);
 }
 
 ssize_t
@@ -26,7 +27,8 @@ governed_pwritev2(struct handle *handle, int fd, const struct iovec *iov, int co
     if (offset != -1) {
         return -ESPIPE;
     }
-    return io_write(handle, fd, iov, count, (flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0);
+    return io_write(handle, fd, iov, count,
+                    IO_FILE | ((flags & RWF_NOWAIT) != 0 ? MSG_DONTWAIT : 0));
 }
 
 ssize_t
@@ -46,6 +48,9 @@ governed_send(struct handle *handle, int fd, const void *buf, size_t len, int fl
 static ssize_t
 governed_sendmsg(struct handle *handle, int fd, const struct msghdr *msg, int flags)
 {
+    if (!memory_is_there(msg)) {
+        return -EFAULT;
+    }
     if (msg->msg_iovlen > IOV_MAX) {
         return -EMSGSIZE;
     }
@@ -76,7 +81,7 @@ send_plain(int fd, const struct msghdr *msg, int flags)
     if ((flags & MSG_FASTOPEN) != 0 && !govern_allows_fastopen(fd)) {
         return -EOPNOTSUPP;
     }
-    if (msg != NULL && msg->msg_controllen != 0 && passing_is_needed(msg)) {
+    if (memory_is_there(msg) && msg->msg_controllen != 0 && passing_is_needed(msg)) {
         return passing_send(fd, msg, flags);
     }
     ssize_t result = real.sendmsg(fd, msg, flags);
@@ -100,8 +105,8 @@ are_harmless(const struct mmsghdr *msgs, unsigned count, int flags)
 {
     bool harmless = (flags & MSG_FASTOPEN) == 0;
     for (unsigned i = 0; i < count && harmless; i++) {
-        harmless =
-            msgs[i].msg_hdr.msg_controllen == 0 || !passing_is_needed(&msgs[i].msg_hdr);
+        harmless = !memory_is_there(&msgs[i]) || msgs[i].msg_hdr.msg_controllen == 0 ||
+                   !passing_is_needed(&msgs[i].msg_hdr);
     }
     return harmless;
 }
@@ -119,8 +124,13 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
     ssize_t result = 0;
     while (done < count && result >= 0) {
         struct msghdr *msg = &msgs[done].msg_hdr;
-        result = handle != NULL ? governed_sendmsg(handle, fd, msg, flags)
-                                : send_plain(fd, msg, flags);
+        if (!memory_is_there(msg)) {
+            result = -EFAULT;
+        } else if (handle != NULL) {
+            result = governed_sendmsg(handle, fd, msg, flags);
+        } else {
+            result = send_plain(fd, msg, flags);
+        }
         if (result >= 0) {
             msgs[done++].msg_len = (unsigned)result;
         }

@@ -1,0 +1,28 @@
+#include "shim/interpose/memory.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+__thread uintptr_t memory_known[MEMORY_KNOWN_COUNT]
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/*
+ * A system call that reads eight bytes and then refuses: sigprocmask(2) takes the set
+ * before it looks at how it is to be used.  NULL is no set to it.
+ */
+bool
+memory_ask(uintptr_t page)
+{
+    const int no_such_way = -1;
+    int errno_before = errno;
+    bool there =
+        page != 0 && (syscall(SYS_rt_sigprocmask, no_such_way, page << MEMORY_PAGE_BITS,
+                              NULL, sizeof(uint64_t)) == 0 ||
+                      errno != EFAULT);
+    errno = errno_before;
+    if (there) {
+        memory_known[page % MEMORY_KNOWN_COUNT] = ~page;
+    }
+    return there;
+}
