@@ -8,7 +8,12 @@
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
 
-enum { STREAMS = 256 };
+enum {
+    STREAMS = 256,
+    /* glibc's, in FILE's _flags; in no header */
+    NO_READS = 0x0004,
+    NO_WRITES = 0x0008,
+};
 
 /* A stream's cookie is the fd itself. */
 static int
@@ -103,13 +108,15 @@ stdio_end(void)
     }
 }
 
-/* ---- stdin, stdout, stderr after dup2()
- * ------------------------------------------------ */
+/* ---- stdin, stdout, stderr after dup2() -----------------------------------------------
+ */
 
 static struct {
     FILE **place;
     const char *mode;
-    FILE *before; /* libc's own while ours is in its place */
+    /* libc's own while ours is in its place. Volatile, for libc's headers promise that
+     * dup3(), which is ours, does not come back to this file (attribute leaf). */
+    FILE *volatile before;
 } standard[] = {{&stdin, "r", NULL}, {&stdout, "w", NULL}, {&stderr, "w", NULL}};
 
 /* What the stream before has not written yet is the new one's to write. */
@@ -160,8 +167,98 @@ stdio_left(int fd)
     standard[fd].before = NULL;
 }
 
-/* ---- dprintf
- * ----------------------------------------------------------------------------- */
+/* ---- freopen -------------------------------------------------------------------------
+ */
+
+static bool
+is_ours(const FILE *stream)
+{
+    for (int i = 0; stream != NULL && i < STREAMS; i++) {
+        if (atomic_load(&streams[i]) == stream) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns what open(2) is to be given for a stream's mode, -1 for none. */
+static int
+open_flags(const char *mode)
+{
+    int flags = mode[0] == 'r'   ? O_RDONLY
+                : mode[0] == 'w' ? O_WRONLY | O_CREAT | O_TRUNC
+                : mode[0] == 'a' ? O_WRONLY | O_CREAT | O_APPEND
+                                 : -1;
+    if (flags >= 0 && strchr(mode, '+') != NULL) {
+        flags = (flags & ~O_ACCMODE) | O_RDWR;
+    }
+    return flags < 0 ? -1 : strchr(mode, 'e') != NULL ? flags | O_CLOEXEC : flags;
+}
+
+/* Opens the file in the place of the stream's fd. Returns 0 or -errno. */
+static int
+open_onto(const char *path, int flags, int fd)
+{
+    int file = open(path, flags, 0666);
+    if (file < 0) {
+        return -errno;
+    }
+    /* The stream stays in its place if it is a standard one. */
+    FILE *before = fd <= STDERR_FILENO ? standard[fd].before : NULL;
+    if (before != NULL) {
+        standard[fd].before = NULL;
+    }
+    int result = dup3(file, fd, flags & O_CLOEXEC) < 0 ? -errno : 0;
+    if (before != NULL) {
+        standard[fd].before = before;
+    }
+    close(file);
+    return result;
+}
+
+/* glibc's own makes a cookie stream a broken one. Ours reads and writes whatever its fd
+ * is, so that it only needs another one. */
+static FILE *
+reopen(const char *path, const char *mode, FILE *stream)
+{
+    int flags = open_flags(mode);
+    int result = flags < 0 ? -EINVAL : path == NULL ? -ENXIO : 0;
+    (void)fflush(stream);
+    if (result == 0) {
+        result = open_onto(path, flags, stream->_fileno);
+    }
+    if (result < 0) {
+        (void)fclose(stream);
+        errno = -result;
+        return NULL;
+    }
+    __fpurge(stream);
+    clearerr(stream);
+    int refused = (flags & O_ACCMODE) == O_RDONLY   ? NO_WRITES
+                  : (flags & O_ACCMODE) == O_WRONLY ? NO_READS
+                                                    : 0;
+    stream->_flags = (stream->_flags & ~(NO_READS | NO_WRITES)) | refused;
+    return stream;
+}
+
+INTERPOSE FILE *
+freopen(const char *path, const char *mode, FILE *stream)
+{
+    real_need();
+    return is_ours(stream) ? reopen(path, mode, stream)
+                           : real.freopen(path, mode, stream);
+}
+
+INTERPOSE FILE *
+freopen64(const char *path, const char *mode, FILE *stream)
+{
+    real_need();
+    return is_ours(stream) ? reopen(path, mode, stream)
+                           : real.freopen64(path, mode, stream);
+}
+
+/* ---- dprintf --------------------------------------------------------------------------
+ */
 
 static int
 print(struct handle *handle, int fd, const char *format, va_list args)
