@@ -79,10 +79,10 @@ is_repeated(const struct draft_setting *setting, const struct draft_item *item)
     return false;
 }
 
-/* Returns whether a suite may stand in the list; can_use is set if the versions fit. */
+/* Returns whether a suite may stand in the list; *newest grows to its version. */
 static bool
 check_cipher(struct build *build, const struct draft_setting *setting,
-             const struct draft_item *item, unsigned min_version, bool *can_use)
+             const struct draft_item *item, unsigned *newest)
 {
     const struct suites_entry *suite = suites_find(item->text);
 
@@ -96,7 +96,7 @@ check_cipher(struct build *build, const struct draft_setting *setting,
         build_problem(build, item->line, "ciphers: '%s' again", item->text);
         return false;
     }
-    *can_use = *can_use || suite->version >= min_version;
+    *newest = suite->version > *newest ? suite->version : *newest;
     return true;
 }
 
@@ -106,7 +106,7 @@ set_ciphers(struct build *build, const struct draft_section *section,
 {
     const struct draft_setting *setting = draft_get(section, "ciphers");
     const char **names;
-    bool can_use = false;
+    unsigned newest = 0;
     bool good = true;
     size_t count = 0;
 
@@ -117,12 +117,14 @@ set_ciphers(struct build *build, const struct draft_section *section,
     for (struct draft_item *item = setting->items; names != NULL && item != NULL;
          item = item->next) {
         names[count++] = item->text;
-        good =
-            check_cipher(build, setting, item, identity->min_version, &can_use) && good;
+        good = check_cipher(build, setting, item, &newest) && good;
     }
-    if (good && names != NULL && !can_use) {
+    if (good && names != NULL && newest < identity->min_version) {
         build_problem(build, setting->line,
                       "ciphers: none of them is for TLS 1.3, and min_version is 1.3");
+    } else if (good && names != NULL && newest < identity->max_version) {
+        /* Two ends would agree on TLS 1.3 first, and then have no suite for it. */
+        identity->max_version = (uint16_t)newest;
     }
     identity->ciphers = names;
 }
