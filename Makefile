@@ -47,6 +47,7 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 HELPER_SRC := $(wildcard tests/helpers/*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FIDELITY_SRC := $(wildcard tests/fidelity/*.c)
 
 objs = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 LOWER_OBJ := $(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
@@ -57,6 +58,7 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(UNIT_SRC))
 HELPER_BIN := $(patsubst tests/helpers/%.c,$(OUT)/tests/helpers/%,$(HELPER_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/tests/bench/%,$(BENCH_SRC))
 REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(OUT)/tests/fuzz/%,$(FUZZ_SRC))
+FIDELITY := $(OUT)/tests/fidelity/fidelity
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -129,6 +131,14 @@ $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
+# Scenarios make wrong calls on purpose.
+$(call objs,$(FIDELITY_SRC)): private CFLAGS += -Wno-nonnull -Wno-stringop-overflow
+
+$(FIDELITY): $(call objs,$(FIDELITY_SRC))
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+
 # The same targets as `make fuzz` runs, for the corpus only, with the compiler at hand.
 $(OUT)/tests/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(OUT)/obj/tests/lib/fuzz_replay.o $(LOWER_OBJ)
 	@echo "  LD    $@"
@@ -148,7 +158,7 @@ $(call objs,$(UNIT_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c): | $(BUILD)/setup-t
 unit: $(UNIT_BIN)
 	$(Q)tests/run --unit $(UNIT_BIN)
 
-check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN)  ## run every test
+check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN) $(FIDELITY)  ## run every test
 	$(Q)BUILD=$(OUT) tests/run
 
 test: check
@@ -165,7 +175,7 @@ check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's prog
 	$(Q)BUILD=$(OUT) tests/run --pairs $(PAIRS)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
-    $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c))
+    $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))
 
 # ---- showing and measuring ------------------------------------------------------------
 

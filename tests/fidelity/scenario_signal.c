@@ -1,0 +1,288 @@
+/* Calls that wait, and what ends the wait: signals with and without SA_RESTART, timeouts.
+ */
+#include "tests/fidelity/shared.h"
+
+static char buf[1 << 16];
+
+/* The rows' params: what waits. */
+enum { READ, RECV, RECVMSG, WAITALL, WRITE, POLL, SELECT, EPOLL, WAITS };
+
+static int epfd;
+
+static long
+wait_in_call(struct t *t)
+{
+    struct pollfd wanted = {.fd = t->fd, .events = POLLIN};
+    struct epoll_event event;
+    struct iovec iov = {buf, 10};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    fd_set set;
+    switch (t->param % WAITS) {
+    case READ:
+        return read(t->fd, buf, 10);
+    case RECV:
+        return recv(t->fd, buf, 10, 0);
+    case RECVMSG:
+        return recvmsg(t->fd, &msg, 0);
+    case WAITALL:
+        return recv(t->fd, buf, 10, MSG_WAITALL);
+    case WRITE:
+        return write(t->fd, buf, 10);
+    case POLL:
+        return poll(&wanted, 1, 3000);
+    case SELECT:
+        FD_ZERO(&set);
+        FD_SET(t->fd, &set);
+        return select(t->fd + 1, &set, NULL, NULL, &(struct timeval){3, 0});
+    default:
+        return epoll_wait(epfd, &event, 1, 3000);
+    }
+}
+
+static void
+prepare(struct t *t)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    epfd = epoll_create1(0);
+    epoll_ctl(epfd, EPOLL_CTL_ADD, t->fd, &event);
+    if (t->param % WAITS == WRITE) {
+        t_fill_up(t->fd);
+    }
+}
+
+/* A second signal, in the thread of tell_after(), brings what is waited for. */
+static void *
+tell_after(void *context)
+{
+    struct timespec moment = {0, 60000000};
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    nanosleep(&moment, NULL);
+    t_tell(context);
+    return NULL;
+}
+
+static void
+be_interrupted(struct t *t, int flags)
+{
+    pthread_t thread;
+    prepare(t);
+    /* The guard's handler is not restarting, and the shim asks about every handler. */
+    t->shared->ends[t->accepting ? 0 : 1].unguarded = true;
+    signal(SIGALRM, SIG_DFL);
+    t_catch(SIGUSR1, flags);
+    t_signal_after(SIGUSR1, 20);
+    pthread_create(&thread, NULL, tell_after, t);
+    T_NAMED("the call", wait_in_call(t));
+    t_say(t, "%d signals", t_signals());
+    pthread_join(thread, NULL);
+    t_tell(t);
+    t_wait(t);
+}
+
+static void
+interrupted(struct t *t)
+{
+    be_interrupted(t, 0);
+}
+
+static void
+restarted(struct t *t)
+{
+    be_interrupted(t, SA_RESTART);
+}
+
+/* Gives what is waited for: data, or room for it. */
+static void
+give(struct t *t)
+{
+    t_wait(t);
+    if (t->param % WAITS == WRITE) {
+        struct pollfd ready = {.fd = t->fd, .events = POLLIN};
+        while (poll(&ready, 1, 50) == 1 &&
+               recv(t->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
+        }
+    } else {
+        T(write(t->fd, "0123456789", 10));
+    }
+    t_wait(t);
+    t_tell(t);
+}
+
+/* ---- part of it has been read when the signal comes
+ * --------------------------------------------- */
+
+static void
+give_half(struct t *t)
+{
+    T(write(t->fd, "01234", 5));
+    t_sent(t, t->fd);
+    t_tell(t);
+    t_wait(t);
+}
+
+static void
+interrupted_half_way(struct t *t)
+{
+    t_wait(t);
+    t_catch(SIGUSR1, t->param != 0 ? SA_RESTART : 0);
+    t_signal_after(SIGUSR1, 20);
+    T(recv(t->fd, buf, 10, MSG_WAITALL));
+    t_say(t, "%d signals", t_signals());
+    t_tell(t);
+}
+
+static void
+interrupted_writing(struct t *t)
+{
+    t_catch(SIGUSR1, 0);
+    t_signal_after(SIGUSR1, 50);
+    char *data = t_data(30000000, 1);
+    ssize_t n = write(t->fd, data, 30000000);
+    t_say(t, "%s, %d signals", n > 0 && n < 30000000 ? "some was written" : "wrong",
+          t_signals());
+    t_tell(t);
+}
+
+static void
+just_wait(struct t *t)
+{
+    t_wait(t);
+}
+
+/* ---- timeouts
+ * --------------------------------------------------------------------------------------
+ */
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The call under a time limit of 60 ms, and how long it took, roughly. */
+static void
+time_out(struct t *t)
+{
+    struct timeval limit = {0, 60000};
+    struct timeval told = {9, 9};
+    socklen_t len = sizeof(told);
+    bool writes = t->param % WAITS == WRITE;
+    prepare(t);
+    T(setsockopt(t->fd, SOL_SOCKET, writes ? SO_SNDTIMEO : SO_RCVTIMEO, &limit,
+                 sizeof(limit)));
+    T(getsockopt(t->fd, SOL_SOCKET, writes ? SO_SNDTIMEO : SO_RCVTIMEO, &told, &len));
+    t_say(t, "%ld s, %s", (long)told.tv_sec, told.tv_usec >= 60000 ? "60 ms" : "less");
+    int64_t start = now_ms();
+    long result;
+    t_begin(t, 4000);
+    /* The other end's kernel may find room for a few bytes yet. */
+    for (int i = 0; (result = wait_in_call(t)) > 0 && i < 20000; i++) {
+        start = now_ms();
+    }
+    t_end(t, "the call", result);
+    int64_t took = now_ms() - start;
+    bool right = t->nonblocking ? took < 50 : took >= 50 && took < 1500;
+    t_say(t, "it took %s", right ? "its time" : took < 50 ? "no time" : "too long");
+    t_tell(t);
+}
+
+static void
+time_out_half_way(struct t *t)
+{
+    struct timeval limit = {0, 60000};
+    t_wait(t);
+    T(setsockopt(t->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+    T(recv(t->fd, buf, 10, MSG_WAITALL));
+    T(recv(t->fd, buf, 10, MSG_WAITALL));
+    T(recv(t->fd, buf, 10, MSG_WAITALL | MSG_DONTWAIT));
+    t_tell(t);
+}
+
+/* A signal under a time limit: EINTR even with SA_RESTART (signal(7)). */
+static void
+interrupted_with_limit(struct t *t)
+{
+    struct timeval limit = {2, 0};
+    prepare(t);
+    setsockopt(t->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(t->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    t_catch(SIGUSR1, SA_RESTART);
+    t_signal_after(SIGUSR1, 30);
+    T_NAMED("the call", wait_in_call(t));
+    t_say(t, "%d signals", t_signals());
+    t_tell(t);
+}
+
+/* pselect, ppoll and epoll_pwait let a signal in that is blocked otherwise. */
+static void
+mask(struct t *t)
+{
+    struct pollfd wanted = {.fd = t->fd, .events = POLLIN};
+    struct epoll_event event;
+    sigset_t usr1, none;
+    fd_set set;
+    sigemptyset(&none);
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, NULL);
+    t_catch(SIGUSR1, 0);
+    prepare(t);
+    FD_ZERO(&set);
+    FD_SET(t->fd, &set);
+    raise(SIGUSR1);
+    T(poll(&wanted, 1, 30));
+    t_say(t, "%d signals", t_signals());
+    T(ppoll(&wanted, 1, &(struct timespec){2, 0}, &none));
+    t_say(t, "%d signals", t_signals());
+    raise(SIGUSR1);
+    T(pselect(t->fd + 1, &set, NULL, NULL, &(struct timespec){2, 0}, &none));
+    t_say(t, "%d signals", t_signals());
+    raise(SIGUSR1);
+    T(epoll_pwait(epfd, &event, 1, 2000, &none));
+    t_say(t, "%d signals", t_signals());
+    raise(SIGUSR1);
+    T(epoll_pwait2(epfd, &event, 1, &(struct timespec){2, 0}, &none));
+    t_say(t, "%d signals", t_signals());
+    t_tell(t);
+}
+
+#define ROWS(param, name)                                                                \
+    {"signal.interrupted." name, give, interrupted, param, T_DIRECT | T_BLOCKING, NULL}, \
+    {                                                                                    \
+        "signal.restarted." name, give, restarted, param, T_DIRECT | T_BLOCKING, NULL    \
+    }
+
+#define TIMEOUT(param, name)                                                             \
+    {"signal.timeout." name, just_wait, time_out, param, T_DIRECT, NULL},                \
+    {                                                                                    \
+        "signal.with_limit." name, just_wait, interrupted_with_limit, param,             \
+            T_DIRECT | T_BLOCKING, NULL                                                  \
+    }
+
+const struct scenario scenarios_signal[] = {
+    ROWS(READ, "read"),
+    ROWS(RECV, "recv"),
+    ROWS(RECVMSG, "recvmsg"),
+    ROWS(WAITALL, "waitall"),
+    ROWS(WRITE, "write"),
+    ROWS(POLL, "poll"),
+    ROWS(SELECT, "select"),
+    ROWS(EPOLL, "epoll"),
+    TIMEOUT(READ, "read"),
+    TIMEOUT(RECV, "recv"),
+    TIMEOUT(RECVMSG, "recvmsg"),
+    TIMEOUT(WAITALL, "waitall"),
+    TIMEOUT(WRITE, "write"),
+    {"signal.half_way", give_half, interrupted_half_way, 0, T_DIRECT | T_BLOCKING, NULL},
+    {"signal.half_way_restart", give_half, interrupted_half_way, 1, T_DIRECT | T_BLOCKING,
+     NULL},
+    {"signal.half_written", just_wait, interrupted_writing, 0, T_DIRECT | T_BLOCKING,
+     NULL},
+    {"signal.timeout_half_way", give_half, time_out_half_way, 0, T_DIRECT, NULL},
+    {"signal.mask", just_wait, mask, 0, 0, NULL},
+    {0},
+};
