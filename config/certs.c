@@ -37,8 +37,8 @@ certs_time(int64_t when, char text[CERTS_TIME_LEN])
     return text;
 }
 
-static int
-read_time(const byte *encoded, int len, int64_t *when)
+int
+certs_read_time(const uint8_t *encoded, size_t len, int64_t *when)
 {
     const byte *date;
     byte format;
@@ -46,7 +46,8 @@ read_time(const byte *encoded, int len, int64_t *when)
     struct tm tm;
 
     memset(&tm, 0, sizeof(tm));
-    if (wc_GetDateInfo(encoded, len, &date, &format, &date_len) != 0 ||
+    if (len > INT32_MAX ||
+        wc_GetDateInfo(encoded, (int)len, &date, &format, &date_len) != 0 ||
         wc_GetDateAsCalendarTime(date, date_len, format, &tm) != 0) {
         return -EINVAL;
     }
@@ -75,10 +76,12 @@ read_serial(const DecodedCert *decoded, char text[MATERIAL_SERIAL_LEN])
 static int
 read_times(const DecodedCert *decoded, struct certs_one *cert)
 {
-    int rc = read_time(decoded->beforeDate, decoded->beforeDateLen, &cert->not_before);
+    int rc = certs_read_time(decoded->beforeDate, (size_t)decoded->beforeDateLen,
+                             &cert->not_before);
 
     if (rc == 0) {
-        rc = read_time(decoded->afterDate, decoded->afterDateLen, &cert->not_after);
+        rc = certs_read_time(decoded->afterDate, (size_t)decoded->afterDateLen,
+                             &cert->not_after);
     }
     return rc == 0 ? 0 : ASN_DATE_SZ_E;
 }

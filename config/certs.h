@@ -43,6 +43,9 @@ int certs_visit(const uint8_t *der, size_t len, int position,
  */
 int certs_append(struct material_blob *blob, const struct certs_one *cert);
 
+/* Reads a DER time, with its tag and length.  Returns 0; -EINVAL. */
+int certs_read_time(const uint8_t *encoded, size_t len, int64_t *when);
+
 #define CERTS_TIME_LEN 32
 
 /* Writes a time as "2026-11-24 22:41:49 UTC"; returns text. */

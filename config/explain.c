@@ -164,6 +164,10 @@ print_winner(FILE *out, const struct policy_rule *rule,
                 rule->identity->pkcs12 != NULL ? rule->identity->pkcs12
                                                : rule->identity->certificate);
         fprintf(out, "  trust       %s\n", rule->identity->trust);
+        if (rule->identity->crl != NULL) {
+            fprintf(out, "  crl         %s, when out of date: %s\n", rule->identity->crl,
+                    rule->identity->expired_crl_is_insecurely_used ? "warn" : "refuse");
+        }
         fprintf(out, "  TLS         %s\n",
                 rule->identity->min_version == 0x0304 ? "1.3" : "1.2 or 1.3");
     }

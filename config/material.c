@@ -1,6 +1,7 @@
 #include "config/material.h"
 
 #include "config/certs.h"
+#include "config/crl.h"
 #include "config/file.h"
 #include "config/pkcs12.h"
 #include "config/problem.h"
@@ -22,7 +23,8 @@ struct loading {
     struct problem_place key;
     struct problem_place passphrase;
     struct problem_place trust;
-    bool is_pkcs12; /* certificate and key are the same file */
+    struct problem_place crl; /* its file is NULL without one */
+    bool is_pkcs12;           /* certificate and key are the same file */
     struct material *material;
 };
 
@@ -157,8 +159,11 @@ load(struct loading *loading)
     int own = loading->is_pkcs12 ? load_pkcs12(loading) : load_files(loading);
     int trust = trust_load(&loading->trust, &loading->material->trust);
     int pair = own == 0 ? check_pair(loading) : 0;
+    int crl = own == 0 && trust == 0 && loading->crl.file != NULL
+                  ? crl_load(&loading->crl, loading->material, &loading->material->crl)
+                  : 0;
 
-    return own == 0 && trust == 0 && pair == 0 ? 0 : -EINVAL;
+    return own == 0 && trust == 0 && pair == 0 && crl == 0 ? 0 : -EINVAL;
 }
 
 int
@@ -172,6 +177,7 @@ material_load(const struct policy *policy, const struct policy_identity *identit
         .passphrase = {report, policy->path, identity->passphrase_file_line,
                        identity->passphrase_file},
         .trust = {report, policy->path, identity->trust_line, identity->trust},
+        .crl = {report, policy->path, identity->crl_line, identity->crl},
         .is_pkcs12 = identity->pkcs12 != NULL,
         .material = material,
     };
@@ -212,5 +218,6 @@ material_done(struct material *material)
     blob_done(&material->chain);
     blob_done(&material->key);
     blob_done(&material->trust);
+    blob_done(&material->crl);
     memset(material, 0, sizeof(*material));
 }

@@ -17,6 +17,7 @@ struct material_blob {
 struct material {
     struct material_blob chain;       /* PEM, leaf first */
     struct material_blob key;         /* DER, decrypted (PKCS#8 or traditional), secret */
+    struct material_blob crl;         /* DER, one or more revocation lists; crl.h */
     struct material_blob trust;       /* PEM, one or more CA certificates */
     char serial[MATERIAL_SERIAL_LEN]; /* own certificate's serial, lower-case hex */
     int64_t not_after;                /* own certificate's end, seconds since the epoch */
@@ -25,7 +26,8 @@ struct material {
 /*
  * Loads and checks the files of one identity: readable; key not readable by group or
  * world; chain parses; key belongs to the certificate; certificate is valid now;
- * trust has at least one CA certificate.
+ * trust has at least one CA certificate; revocation lists are signed by CAs that trust
+ * vouches for.
  *
  *   policy, identity  in   whose files, and the path and line named in problems
  *   report            in   gets every problem

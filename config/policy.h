@@ -68,12 +68,15 @@ struct policy_identity {
     const char *pkcs12;          /* instead of the two; NULL = absent, as they are then */
     const char *passphrase_file; /* NULL = absent */
     const char *trust;
+    const char *crl;      /* NULL = nobody asks whether a certificate was revoked */
     int certificate_line; /* where each of them is set: problems name it */
     int private_key_line;
     int pkcs12_line;
     int passphrase_file_line;
     int trust_line;
-    uint16_t min_version; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
+    int crl_line;
+    bool expired_crl_is_insecurely_used; /* crl_expired = warn */
+    uint16_t min_version;                /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t max_version;
     const char *const *ciphers; /* IANA names in order, NULL-terminated; NULL = default */
     const char *const *groups;  /* names of the TLS groups in order; NULL = default */

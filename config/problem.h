@@ -17,6 +17,9 @@
 void problem_add(struct policy_report *report, const char *path, int line,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* For a report that nobody reads. */
+void problem_ignore(void *context, const char *path, int line, const char *text);
+
 /* A file that the policy names, and where: for problems with what it holds. */
 struct problem_place {
     struct policy_report *report;

@@ -168,6 +168,23 @@ set_versions(struct build *build, const struct draft_section *section,
 }
 
 static void
+set_revocation(struct build *build, const struct draft_section *section,
+               struct policy_identity *identity)
+{
+    static const struct value_word words[] = {
+        {"refuse", 0, false}, {"warn", 1, false}, {NULL, 0, false}};
+    const struct draft_setting *expired = draft_get(section, "crl_expired");
+    int value = 0;
+
+    set_path(build, section, "crl", &identity->crl, &identity->crl_line);
+    if (value_choose(build, expired, words, &value) &&
+        draft_get(section, "crl") == NULL) {
+        build_problem(build, expired->line, "crl_expired: there is no crl");
+    }
+    identity->expired_crl_is_insecurely_used = value != 0;
+}
+
+static void
 fill(struct build *build, const struct draft_section *section,
      struct policy_identity *identity)
 {
@@ -178,6 +195,7 @@ fill(struct build *build, const struct draft_section *section,
     identity->name = section->name;
     identity->line = section->line;
     set_files(build, section, identity);
+    set_revocation(build, section, identity);
     set_versions(build, section, identity);
     set_ciphers(build, section, identity);
     set_groups(build, section, identity);

@@ -1,10 +1,9 @@
 #include "config/trust.h"
 
 #include "config/certs.h"
+#include "config/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -64,8 +63,9 @@ add(void *context, const struct certs_one *cert)
 }
 
 static int
-add_file(struct trust *trust, const char *path)
+add_file(void *context, const char *path)
 {
+    struct trust *trust = context;
     const char *whole = trust->place.file;
     struct file file;
     int rc = file_read(path, &file);
@@ -82,51 +82,6 @@ add_file(struct trust *trust, const char *path)
     }
     trust->place.file = whole;
     return rc < 0 ? rc : 0;
-}
-
-static int
-is_certificate(const struct dirent *entry)
-{
-    const char *end = strrchr(entry->d_name, '.');
-
-    return end != NULL && end != entry->d_name && entry->d_name[0] != '.' &&
-           (strcmp(end, ".pem") == 0 || strcmp(end, ".crt") == 0 ||
-            strcmp(end, ".cer") == 0);
-}
-
-/* In the order of the names, so that every start does the same. */
-static int
-by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int
-add_dir(struct trust *trust)
-{
-    const char *dir = trust->place.file;
-    struct dirent **entries;
-    char path[PATH_MAX];
-    int count = scandir(dir, &entries, is_certificate, by_name);
-    int rc = 0;
-
-    if (count < 0) {
-        return problem_in(&trust->place, "%s", strerror(errno));
-    }
-    for (int i = 0; i < count; i++) {
-        int len = snprintf(path, sizeof(path), "%s/%s", dir, entries[i]->d_name);
-
-        if (rc == 0) {
-            rc = len < PATH_MAX ? add_file(trust, path)
-                                : problem_in(&trust->place, "%s", strerror(ENAMETOOLONG));
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    if (count == 0) {
-        rc = problem_in(&trust->place, "no *.pem, *.crt or *.cer in this directory");
-    }
-    return rc;
 }
 
 static int
@@ -149,18 +104,13 @@ int
 trust_load(const struct problem_place *place, struct material_blob *out)
 {
     struct trust trust = {.place = *place, .out = out};
-    struct stat status;
     int rc;
 
     trust.manager = wolfSSL_CertManagerNew();
     if (trust.manager == NULL) {
         return problem_in(place, "%s", strerror(ENOMEM));
     }
-    if (stat(place->file, &status) == 0 && S_ISDIR(status.st_mode)) {
-        rc = add_dir(&trust);
-    } else {
-        rc = add_file(&trust, place->file);
-    }
+    rc = folder_each(place, FOLDER_CERTIFICATES, add_file, &trust);
     wolfSSL_CertManagerFree(trust.manager);
     return rc == 0 ? check_any(&trust) : rc;
 }

@@ -37,7 +37,7 @@ is_lost(const struct policy_identity *identity)
 {
     return is_forbidden(identity->certificate) || is_forbidden(identity->private_key) ||
            is_forbidden(identity->pkcs12) || is_forbidden(identity->passphrase_file) ||
-           is_forbidden(identity->trust);
+           is_forbidden(identity->trust) || is_forbidden(identity->crl);
 }
 
 int
@@ -171,6 +171,12 @@ context_get(const struct policy_identity *identity, bool is_server)
     }
     pthread_mutex_unlock(&context_mutex);
     return ctx;
+}
+
+const struct material_blob *
+context_crl(const struct policy_identity *identity)
+{
+    return &entries[identity->index].material.crl;
 }
 
 const char *

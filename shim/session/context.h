@@ -32,6 +32,9 @@ bool context_has_material(const struct policy_identity *identity);
  * there is no material. Threads. */
 WOLFSSL_CTX *context_get(const struct policy_identity *identity, bool is_server);
 
+/* The revocation lists of an identity; empty without. */
+const struct material_blob *context_crl(const struct policy_identity *identity);
+
 /* Own certificate's serial, for the log. */
 const char *context_serial(const struct policy_identity *identity);
 

@@ -13,6 +13,7 @@
 
 #include "config/groups.h"
 #include "shim/session/context.h"
+#include "shim/session/revocation.h"
 #include "shim/session/suite.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
@@ -25,6 +26,8 @@ enum alert {
     ALERT_HANDSHAKE_FAILURE = 40,
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_UNSUPPORTED_CERTIFICATE = 43,
+    ALERT_CERTIFICATE_REVOKED = 44,
+    ALERT_CERTIFICATE_UNKNOWN = 46,
     ALERT_ACCESS_DENIED = 49,
     ALERT_PROTOCOL_VERSION = 70,
 };
@@ -137,9 +140,29 @@ alert_for(const struct failure *failure)
         return ALERT_ACCESS_DENIED;
     case REASON_WRONG_USAGE:
         return ALERT_UNSUPPORTED_CERTIFICATE;
+    case REASON_REVOKED:
+        return ALERT_CERTIFICATE_REVOKED;
+    case REASON_REVOCATION_UNKNOWN:
+    case REASON_CRL_EXPIRED:
+        return ALERT_CERTIFICATE_UNKNOWN;
     default:
         return ALERT_BAD_CERTIFICATE;
     }
+}
+
+/* The whole chain, as the peer sent it: the CAs in trust were looked up at load. */
+static int
+check_revocation(struct handshake *handshake, const WOLFSSL_X509_STORE_CTX *store)
+{
+    const struct policy_identity *identity = handshake->rule->identity;
+    int result = 0;
+    for (int i = 0; result == 0 && identity->crl != NULL && i < store->totalCerts; i++) {
+        const struct der_span certificate = {store->certs[i].buffer,
+                                             store->certs[i].length};
+        result = revocation_check(identity, context_crl(identity), certificate,
+                                  &handshake->failure);
+    }
+    return result;
 }
 
 /* wolfSSL asks once the chain has verified, and for every error in it. */
@@ -161,9 +184,14 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
         return 1;
     }
     char literal[INET6_ADDRSTRLEN];
-    handshake->judged = peer_judge(der, der_len, handshake->rule,
-                                   reference_name(session, handshake->rule, literal),
-                                   &session->peer, &handshake->failure);
+    handshake->judged = check_revocation(handshake, store);
+    if (handshake->judged < 0) {
+        peer_describe(der, der_len, &session->peer);
+    } else {
+        handshake->judged = peer_judge(der, der_len, handshake->rule,
+                                       reference_name(session, handshake->rule, literal),
+                                       &session->peer, &handshake->failure);
+    }
     if (handshake->judged < 0) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL, alert_for(&handshake->failure));
         return 0;

@@ -12,6 +12,12 @@
     X(UNKNOWN_CA, "unknown_ca", "no trust anchor vouches for the peer's certificate")    \
     X(EXPIRED, "expired", "the peer's certificate has expired")                          \
     X(NOT_YET_VALID, "not_yet_valid", "the peer's certificate is not valid yet")         \
+    X(REVOKED, "revoked", "the CA has revoked a certificate that the peer showed")       \
+    X(REVOCATION_UNKNOWN, "revocation_unknown",                                          \
+      "there is no revocation list of the CA that issued the peer's certificate")        \
+    X(CRL_EXPIRED, "crl_expired",                                                        \
+      "the revocation list of the CA that issued the peer's certificate is out of "      \
+      "date")                                                                            \
     X(BAD_CERTIFICATE, "bad_certificate",                                                \
       "the peer's certificate is malformed or its "                                      \
       "signature is wrong")                                                              \

@@ -83,7 +83,7 @@ class Authority:
         # No authority key identifier: that of a leaf signed by a leaf could not be built.
         self._write_config(
             f"basicConstraints=critical,CA:{'TRUE' if is_ca else 'FALSE'}\n"
-            + ("keyUsage=critical,keyCertSign\n" if is_ca else
+            + ("keyUsage=critical,keyCertSign,cRLSign\n" if is_ca else
                "keyUsage=critical,digitalSignature\n")
             + (f"extendedKeyUsage={usage}\n" if usage else "")
             + (f"subjectAltName={names}\n" if names else "")
@@ -109,6 +109,29 @@ class Authority:
                     with open(part, encoding="ascii") as file:
                         out.write(file.read())
         return made
+
+
+    def crl(self, name, revoked=(), signer=None, days=(-1, 10), extensions=""):
+        """Makes NAME.crl, a list of the root or of a signer; returns its path."""
+        signer = signer or self.root
+        base = os.path.join(self.folder, name + ".crldb")
+        os.makedirs(base)
+        for file, text in (("index", ""), ("number", "01\n")):
+            with open(os.path.join(base, file), "w", encoding="ascii") as out:
+                out.write(text)
+        config = os.path.join(base, "cnf")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(f"[ca]\ndefault_ca=d\n[d]\ndatabase={base}/index\n"
+                      f"crlnumber={base}/number\ndefault_md=sha256\ncrl_extensions=x\n"
+                      "unique_subject=no\n"
+                      f"[x]\nauthorityKeyIdentifier=keyid:always\n{extensions}")
+        who = ["-config", config, "-cert", signer.pem, "-keyfile", signer.key]
+        for certificate in revoked:
+            _openssl("ca", *who, "-revoke", certificate.pem)
+        path = os.path.join(self.folder, name + ".crl")
+        _openssl("ca", *who, "-gencrl", "-crl_lastupdate", _day(days[0]),
+                 "-crl_nextupdate", _day(days[1]), "-out", path)
+        return path
 
 
 def _day(offset):
