@@ -190,6 +190,15 @@ peer "not in allow" 1 "refused: denied_by_allow" --inbound 10.0.0.1:1 --peer ca/
 issuer=$(openssl x509 -in ca.pem -noout -subject -nameopt RFC2253 | sed 's/subject=//' | tr , '?')
 sed -i "s/^allow = cn.*/allow = issuer:$issuer/" policy.ini
 peer "by its CA" 0 "allow has it as issuer:" --inbound 10.0.0.1:1 --peer ca/db.pem
+cp whole.ini policy.ini
+sed -i '/^trust/a crl = ca/ca.crl' policy.ini
+"$ctl" ca revoke other >/dev/null
+"$ctl" ca crl >/dev/null
+peer "a peer that was not revoked" 0 "is let in: trust vouches for it, crl has it not" "${to_db[@]}" --peer ca/db.pem
+peer "a peer that was revoked" 1 "refused: revoked: .* has revoked the certificate" "${to_db[@]}" --peer ca/other.pem
+"$ctl" ca crl --dir foreign >/dev/null
+sed -i 's|^crl.*|crl = foreign/ca.crl|' policy.ini
+peer "a list of another CA" 78 "^policy.ini:10: .*foreign/ca.crl: a list " "${to_db[@]}" --peer ca/db.pem
 mv ca.pem gone.pem
 cp root.pem ca.pem
 cp whole.ini policy.ini

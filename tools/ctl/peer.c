@@ -1,8 +1,10 @@
 #include "tools/ctl/peer.h"
 
 #include "config/certs.h"
+#include "config/crl.h"
 #include "config/trust.h"
 #include "shim/session/peer.h"
+#include "shim/session/revocation.h"
 #include "tools/ctl/ctl.h"
 
 #include <arpa/inet.h>
@@ -114,6 +116,57 @@ verify_chain(const struct material_blob *trust, const struct shown *shown)
     return rc;
 }
 
+/* ---- revocation ----------------------------------------------------------------------
+ */
+
+static int
+add_to_chain(void *context, const struct certs_one *cert)
+{
+    return cert->error == 0 ? certs_append(context, cert) : 0;
+}
+
+/* Our own chain may hold the intermediate CAs that signed lists; the key is not read. */
+static void
+load_chain(const struct policy_identity *identity, struct material_blob *chain)
+{
+    struct policy_report silent = {problem_ignore, NULL, 0};
+    const struct problem_place place = {&silent, "", 0, identity->certificate};
+    struct file file;
+
+    if (identity->certificate != NULL && file_read(identity->certificate, &file) == 0) {
+        (void)certs_each(&place, &file, add_to_chain, chain);
+        file_done(&file);
+    }
+}
+
+static int
+load_lists(const struct policy *policy, const struct policy_identity *identity,
+           struct policy_report *report, struct material *material)
+{
+    const struct problem_place place = {report, policy->path, identity->crl_line,
+                                        identity->crl};
+
+    if (identity->crl == NULL) {
+        return 0;
+    }
+    load_chain(identity, &material->chain);
+    return crl_load(&place, material, &material->crl);
+}
+
+static int
+check_revocation(const struct policy_identity *identity, const struct material *material,
+                 const struct shown *shown, struct failure *failure)
+{
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && identity->crl != NULL && i < shown->count; i++) {
+        const struct der_span cert = {shown->certs[i].der, shown->certs[i].der_len};
+
+        rc = revocation_check(identity, &material->crl, cert, failure);
+    }
+    return rc;
+}
+
 /* ---- the verdict ------------------------------------------------------------------- */
 
 /* The name that is verified: as the shim finds it. */
@@ -165,6 +218,9 @@ print_let_in(const struct policy_rule *rule, const struct certs_one *leaf,
     const struct policy_peer *entry = allowed_by(rule, leaf);
 
     printf("=> the peer is let in: trust vouches for it");
+    if (rule->identity->crl != NULL) {
+        printf(", crl has it not");
+    }
     if (name != NULL) {
         printf(", it is for %s", name);
     }
@@ -177,7 +233,7 @@ print_let_in(const struct policy_rule *rule, const struct certs_one *leaf,
 
 static int
 judge(const struct policy_rule *rule, const struct policy_query *query,
-      const struct material_blob *trust, const struct shown *shown)
+      const struct material *material, const struct shown *shown)
 {
     const struct certs_one *leaf = &shown->certs[0];
     bool by_name =
@@ -186,7 +242,9 @@ judge(const struct policy_rule *rule, const struct policy_query *query,
     const char *name = by_name ? reference_name(rule, query, literal) : NULL;
     struct peer peer;
     struct failure failure;
-    int chain = verify_chain(trust, shown);
+    struct failure why;
+    int chain = verify_chain(&material->trust, shown);
+    int revoked = check_revocation(rule->identity, material, shown, &why);
     int verdict = peer_judge(leaf->der, leaf->der_len, rule, name, &peer, &failure);
 
     printf("  peer        %s, serial %s\n", peer.subject, peer.serial);
@@ -196,14 +254,18 @@ judge(const struct policy_rule *rule, const struct policy_query *query,
         printf("=> the peer is refused: trust does not vouch for it: %s\n",
                certs_error(chain));
     }
+    if (revoked != 0) {
+        printf("=> the peer is refused: %s: %s\n", reason_code(why.reason), why.detail);
+    }
     if (verdict != 0) {
         printf("=> the peer is refused: %s: %s\n", reason_code(failure.reason),
                failure.detail);
     }
-    if (chain == 0 && verdict == 0) {
-        print_let_in(rule, leaf, name);
+    if (chain != 0 || revoked != 0 || verdict != 0) {
+        return EXIT_FAILURE;
     }
-    return chain == 0 && verdict == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    print_let_in(rule, leaf, name);
+    return EXIT_SUCCESS;
 }
 
 static int
@@ -213,13 +275,14 @@ explain(const struct policy *policy, const struct policy_rule *rule,
     struct policy_report report = {policy_report_to_file, stderr, 0};
     const struct problem_place place = {&report, policy->path, rule->identity->trust_line,
                                         rule->identity->trust};
-    struct material_blob trust = {NULL, 0};
+    struct material material = {.not_after = 0};
     int status = POLICY_EXIT_CONFIG;
 
-    if (trust_load(&place, &trust) == 0) {
-        status = judge(rule, query, &trust, shown);
+    if (trust_load(&place, &material.trust) == 0 &&
+        load_lists(policy, rule->identity, &report, &material) == 0) {
+        status = judge(rule, query, &material, shown);
     }
-    free(trust.data);
+    material_done(&material);
     return status;
 }
 
