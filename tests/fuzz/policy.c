@@ -4,6 +4,7 @@
  * file.
  */
 #include "config/policy.h"
+#include "config/groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,17 +40,32 @@ on_problem(void *context, const char *path, int line, const char *text)
 }
 
 static void
+check_file(const struct policy_identity *identity, const char *path, int line)
+{
+    require(path[0] == '/' && line > identity->line);
+}
+
+static void
 check_identity(const struct policy *policy, const struct policy_identity *identity)
 {
     require(identity == &policy->identities[identity->index]);
     require(identity->name[0] != '\0' && identity->line > 0);
-    require(identity->certificate[0] == '/' &&
-            identity->certificate_line > identity->line);
-    require(identity->private_key[0] == '/' &&
-            identity->private_key_line > identity->line);
-    require(identity->trust[0] == '/' && identity->trust_line > identity->line);
+    if (identity->pkcs12 != NULL) {
+        require(identity->certificate == NULL && identity->private_key == NULL);
+        check_file(identity, identity->pkcs12, identity->pkcs12_line);
+    } else {
+        check_file(identity, identity->certificate, identity->certificate_line);
+        check_file(identity, identity->private_key, identity->private_key_line);
+    }
+    check_file(identity, identity->trust, identity->trust_line);
+    if (identity->crl != NULL) {
+        check_file(identity, identity->crl, identity->crl_line);
+    }
+    require(identity->crl != NULL || !identity->expired_crl_is_insecurely_used);
     require(identity->min_version <= identity->max_version);
-    require(identity->groups == NULL);
+    for (size_t i = 0; identity->groups != NULL && identity->groups[i] != NULL; i++) {
+        require(groups_find(identity->groups[i]) != NULL && i < GROUPS_COUNT_MAX);
+    }
 }
 
 static void
