@@ -8,6 +8,7 @@ set -euo pipefail
 count=200
 blocks_max=60 # made once: policy, material, contexts; less than one a connection
 echo_many=$BUILD/tests/helpers/echo_many
+here=$(cd "$(dirname "$0")" && pwd)
 cd "$TMP"
 
 "$BUILD/bin/mtlsctl" ca init >/dev/null
@@ -40,7 +41,7 @@ END
 run() { # NAME
     MTLS_SHIM_POLICY=$TMP/policy.ini LD_PRELOAD=$BUILD/lib/libmtls_shim.so \
         valgrind --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99 \
-        --log-file="$1.log" "$echo_many" "$1" "$port" "$count" 2>"$1.err"
+        --suppressions="$here/valgrind.supp" --log-file="$1.log" "$echo_many" "$1" "$port" "$count" 2>"$1.err"
 }
 
 listens() {
