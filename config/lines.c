@@ -242,7 +242,9 @@ lines_read(const char *text, size_t len, const struct lines_handler *handler)
     struct lines lines = {.at = text, .end = text + len, .handler = handler};
     int line;
 
-    if (len >= strlen(BOM) && memcmp(text, BOM, strlen(BOM)) == 0) {
+    /* All of them: inih would take off one more. */
+    while ((size_t)(lines.end - lines.at) >= strlen(BOM) &&
+           memcmp(lines.at, BOM, strlen(BOM)) == 0) {
         lines.at += strlen(BOM);
     }
     line = ini_parse_stream(next_line, &lines, on_value, &lines);
