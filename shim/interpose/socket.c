@@ -64,7 +64,8 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
     if (real.getsockopt(fd, level, name, value, len) < 0) {
         return -errno;
     }
-    if (level == SOL_SOCKET && name == SO_ERROR && *len == sizeof(int)) {
+    if (level == SOL_SOCKET && name == SO_ERROR && value != NULL && len != NULL &&
+        *len == sizeof(int)) {
         int error;
         memcpy(&error, value, sizeof(error));
         if (error != 0) {
