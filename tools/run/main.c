@@ -1,10 +1,10 @@
 /* mtls-run: starts a program under mtls-shim, or says why it cannot. */
 #include "config/material.h"
 #include "config/policy.h"
+#include "shim/target/check.h"
 #include "shim/target/elf.h"
 #include "shim/target/find.h"
 #include "tools/run/preload.h"
-#include "shim/target/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
