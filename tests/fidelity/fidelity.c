@@ -62,11 +62,13 @@ make_address(struct sockaddr_storage *address, bool to_dial, in_port_t port)
 static in_port_t
 port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_in6 address = {0}; /* the port is at the same place in both */
     socklen_t len = sizeof(address);
-    getsockname(fd, (struct sockaddr *)&address, &len);
-    return ntohs(
-        ((struct sockaddr_in *)(void *)&address)->sin_port); /* the same in both */
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        perror("fidelity: getsockname");
+        exit(1);
+    }
+    return ntohs(address.sin6_port);
 }
 
 static int
@@ -262,7 +264,7 @@ main(int argc, char **argv)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
-    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         for (const struct scenario *row = tables[i]; row->name != NULL; row++) {
             if (is_wanted(row->name)) {
                 run_row(row);

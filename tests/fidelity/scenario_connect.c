@@ -127,7 +127,9 @@ take_port(struct t *t)
     int fd = socket(address.ss_family, SOCK_STREAM, 0);
     ((struct sockaddr_in *)(void *)&address)->sin_port =
         0; /* the same in both families */
-    bind(fd, (struct sockaddr *)&address, t->address_len);
+    if (bind(fd, (struct sockaddr *)&address, t->address_len) != 0) {
+        t_say(t, "bind: %s", strerrorname_np(errno));
+    }
     getsockname(fd, (struct sockaddr *)&t->address, &t->address_len);
     return fd;
 }
@@ -198,7 +200,7 @@ to_itself(struct t *t)
 static void
 accept_all_ways(struct t *t)
 {
-    struct sockaddr_storage from;
+    struct sockaddr_storage from = {0};
     socklen_t len = sizeof(from);
     t_set_nonblocking(t->listener, true);
     T(accept(t->listener, NULL, NULL));
@@ -345,11 +347,15 @@ in_progress(struct t *t)
     struct sockaddr_in in = {.sin_family = AF_INET};
     socklen_t in_len = sizeof(in);
     in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    bind(listener, (struct sockaddr *)&in, sizeof(in));
+    if (bind(listener, (struct sockaddr *)&in, sizeof(in)) != 0) {
+        t_say(t, "bind: %s", strerrorname_np(errno));
+    }
     listen(listener, 0);
     getsockname(listener, (struct sockaddr *)&in, &in_len);
     int first = socket(AF_INET, SOCK_STREAM, 0);
-    connect(first, (struct sockaddr *)&in, sizeof(in));
+    if (connect(first, (struct sockaddr *)&in, sizeof(in)) != 0) {
+        t_say(t, "the first connect: %s", strerrorname_np(errno));
+    }
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     T(connect(fd, (struct sockaddr *)&in, sizeof(in)));
     T(connect(fd, (struct sockaddr *)&in, sizeof(in)));

@@ -191,7 +191,7 @@ serve_rounds(struct t *t)
         size_t len = t_read_all(t, fd, number, 4);
         t_write_all(t, fd, number, len);
         if (i % 2 == 0) {
-            len = t_read_all(t, fd, number, 1);
+            t_read_all(t, fd, number, 1);
         }
         close(fd);
     }

@@ -149,7 +149,7 @@ describe(struct t *t)
 static void
 name(struct t *t)
 {
-    struct sockaddr_storage own, other;
+    struct sockaddr_storage own = {0}, other = {0};
     socklen_t own_len = sizeof(own), other_len = sizeof(other);
     T(getsockname(t->fd, (struct sockaddr *)&own, &own_len));
     T(getpeername(t->fd, (struct sockaddr *)&other, &other_len));

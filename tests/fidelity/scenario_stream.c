@@ -76,6 +76,7 @@ read_pieces(struct t *t)
     }
     t_say(t, "%ld reads", count);
     t_bytes(t, data, (long)done);
+    free(data);
     t_tell(t);
 }
 
@@ -96,6 +97,7 @@ peek_pieces(struct t *t)
         n = T(recv(t->fd, data, len / 2, MSG_DONTWAIT));
         t_bytes(t, data, n);
     }
+    free(data);
     t_tell(t);
 }
 
@@ -111,6 +113,7 @@ read_waitall(struct t *t)
     t_await(t, t->fd, POLLIN);
     long n = T(recv(t->fd, data, len, MSG_WAITALL));
     t_bytes(t, data, n);
+    free(data);
     t_tell(t);
 }
 
@@ -143,6 +146,7 @@ read_large(struct t *t)
     t_bytes(t, data, (long)done);
     t_await(t, t->fd, POLLRDHUP);
     T(read(t->fd, data, 1));
+    free(data);
     t_tell(t);
 }
 
@@ -179,6 +183,7 @@ duplex(struct t *t)
         }
     }
     t_bytes(t, in, (long)received);
+    free(in);
     t_meet(t);
 }
 
@@ -208,7 +213,6 @@ static void
 empty_out(struct t *t)
 {
     char *data = malloc(1 << 20);
-    size_t n;
     t_wait(t);
     t_wait(t);
     for (;;) {
@@ -216,12 +220,13 @@ empty_out(struct t *t)
         if (poll(&ready, 1, 50) != 1) {
             break;
         }
-        n = (size_t)recv(t->fd, data, 1 << 20, MSG_DONTWAIT);
+        (void)recv(t->fd, data, 1 << 20, MSG_DONTWAIT);
     }
     t_tell(t);
     t_wait(t);
-    n = t_read_all(t, t->fd, data, 1 << 20);
+    size_t n = t_read_all(t, t->fd, data, 1 << 20);
     t_say(t, "then \"%.*s\"", (int)n, data);
+    free(data);
     t_tell(t);
 }
 

@@ -257,6 +257,7 @@ watch_one_way(struct t *t)
         done += n > 0 ? (size_t)n : 0;
     }
     t_say(t, "%zu sent", done);
+    free(data);
     t_meet(t);
 }
 
@@ -268,6 +269,7 @@ write_then_read(struct t *t)
     t_write_all(t, t->fd, t_data(LEN, 4), LEN);
     size_t len = t_read_all(t, t->fd, data, LEN);
     t_bytes(t, data, (long)len);
+    free(data);
     t_meet(t);
 }
 

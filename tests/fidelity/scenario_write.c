@@ -134,8 +134,9 @@ attempt(struct t *t, int fd, const void *buf, size_t len)
 static void
 give(struct t *t)
 {
-    char *mixed = t_before_bad_page(5);
-    memcpy(mixed, "mixed", 5);
+    static const char text[] = {'m', 'i', 'x', 'e', 'd'}; /* a NUL would not fit */
+    char *mixed = t_before_bad_page(sizeof(text));
+    memcpy(mixed, text, sizeof(text));
     attempt(t, t->fd, "0123456789", 10);
     attempt(t, t->fd, "abc", 3);
     attempt(t, t->fd, "", 0);
