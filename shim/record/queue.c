@@ -81,7 +81,7 @@ record_queue_plaintext(struct record_conn *conn, int fd)
             start + count(conn, stage + start, (size_t)n - start, &plaintext_len);
         if (n == RECORD_STAGE_LEN) {
             /* With MSG_TRUNC tcp(7) copies nothing: all that counts is the length. */
-            n = record_io.recv(fd, stage, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+            n = record_io.recv(fd, NULL, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
             plaintext_len += n > (ssize_t)end ? estimate(conn->rec, (size_t)n - end) : 0;
         } else if ((size_t)n > end) {
             plaintext_len += 1;

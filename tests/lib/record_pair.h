@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -48,6 +49,16 @@ static const struct suite_case {
     {"TLS 1.2 ChaCha20-Poly1305", 0x0303, RECORD_CHACHA20_POLY1305, 32, 21},
 };
 #define SUITE_COUNT (sizeof(suite_cases) / sizeof(suite_cases[0]))
+
+/* Under ASan recv() is taken to write what it returns; with MSG_TRUNC it does not
+ * (tcp(7)). */
+static inline ssize_t
+record_pair_recv(int fd, void *to, size_t len, int flags)
+{
+    return (flags & MSG_TRUNC) != 0
+               ? syscall(SYS_recvfrom, fd, to, len, flags, NULL, NULL)
+               : recv(fd, to, len, flags);
+}
 
 static inline void
 pair_sockets(int fds[2], int sndbuf)
@@ -85,8 +96,8 @@ side_init(struct side *side, int fd)
 {
     size_t len = 4096 + RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN;
 
-    record_io =
-        (struct record_io){.recv = recv, .sendmsg = sendmsg, .shutdown = shutdown};
+    record_io = (struct record_io){
+        .recv = record_pair_recv, .sendmsg = sendmsg, .shutdown = shutdown};
     side->fd = fd;
     side->memory =
         mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

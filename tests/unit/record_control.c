@@ -427,7 +427,7 @@ trim(void **state)
 {
     (void)state;
     struct pair pair;
-    unsigned char in_core[5];
+    unsigned char in_core[RECORD_RX_BUFFER_LEN / 4096];
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
     memset(buf, 7, 16384);
