@@ -107,7 +107,6 @@ poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 
 INTERPOSE_ALIAS(__poll, poll);
 
-extern void __chk_fail(void) __attribute__((noreturn));
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *signals, size_t size);

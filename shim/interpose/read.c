@@ -14,9 +14,6 @@ governed_read(struct handle *handle, int fd, void *buf, size_t len)
     return io_read(handle, fd, &iov, 1, IO_FILE);
 }
 
-/* What the fortified functions do with a buffer that is too small. */
-extern void __chk_fail(void) __attribute__((noreturn));
-
 ssize_t
 governed___read_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size)
 {
