@@ -154,6 +154,7 @@ open_session(struct handle *handle, int fd, short *events)
             return fail(handle, fd, EPROTO, handshake_why(handle->handshake));
         }
         handle->handed_over = true;
+        handle->chain = handshake_take_chain(handle->handshake);
         session->opened_ms = session_now_ms();
         session_log(handle, AUDIT_HANDSHAKE_OK, NULL);
     }

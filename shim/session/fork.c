@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "shim/session/chain.h"
 #include "shim/session/handshake.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
@@ -75,6 +76,7 @@ session_fork_prepare(void)
     service_fork_prepare();
     pool_lock();
     table_lock();
+    chain_fork_prepare();
     pool_each(share, NULL);
 }
 
@@ -82,6 +84,7 @@ void
 session_fork_parent(void)
 {
     pool_seal();
+    chain_fork_done();
     table_unlock();
     pool_unlock();
     service_fork_parent();
@@ -113,6 +116,7 @@ inherit(struct handle *handle, void *context)
     if (fds == 0) {
         /* It lingers in the parent alone. */
         handshake_free(handle->handshake);
+        chain_unref(handle->chain);
         return;
     }
     /* Another thread may have been at work on the expanded keys: make them anew. */
@@ -125,6 +129,7 @@ session_fork_child(void)
 {
     int parent = session_pid();
     atomic_store(&own_pid, 0);
+    chain_fork_done();
     table_unlock();
     pool_each(inherit, &parent);
     pool_forget_unused();

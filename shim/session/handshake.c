@@ -13,7 +13,7 @@
 
 #include "config/groups.h"
 #include "shim/session/context.h"
-#include "shim/session/revocation.h"
+#include "shim/session/judge.h"
 #include "shim/session/suite.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
@@ -37,8 +37,9 @@ struct handshake {
     struct session *session;
     const struct policy_rule *rule;
     struct failure failure;
-    int judged;   /* peer_judge()'s answer, 0 until it has refused */
-    bool vouched; /* it has been asked, and has not */
+    struct chain *chain; /* of the peer; NULL until it has verified */
+    int judged;          /* judge_chain()'s answer, 0 until it has refused */
+    bool vouched;        /* it has been asked, and has not */
     bool saw_record;
     size_t in_len, in_want; /* of the record being assembled: here, whole */
     size_t in_read;         /* wolfSSL has taken so much of it */
@@ -105,32 +106,6 @@ keep_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int len, void *co
     return 0;
 }
 
-/* The name that the peer's certificate must carry; NULL when the rule asks for none. */
-static const char *
-reference_name(const struct session *session, const struct policy_rule *rule,
-               char literal[INET6_ADDRSTRLEN])
-{
-    if (session->is_server || rule->verify != POLICY_VERIFY_NAME) {
-        return NULL;
-    }
-    if (rule->peer_name != NULL) {
-        return rule->peer_name;
-    }
-    if (session->dialled_name[0] != '\0') {
-        return session->dialled_name;
-    }
-    const union session_address *remote = &session->remote;
-    const void *bytes = remote->any.sa_family == AF_INET6
-                            ? (const void *)&remote->in6.sin6_addr
-                            : (const void *)&remote->in.sin_addr;
-    int family = remote->any.sa_family;
-    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr)) {
-        family = AF_INET;
-        bytes = &remote->in6.sin6_addr.s6_addr[12];
-    }
-    return inet_ntop(family, bytes, literal, INET6_ADDRSTRLEN);
-}
-
 static int
 alert_for(const struct failure *failure)
 {
@@ -150,19 +125,17 @@ alert_for(const struct failure *failure)
     }
 }
 
-/* The whole chain, as the peer sent it: the CAs in trust were looked up at load. */
-static int
-check_revocation(struct handshake *handshake, const WOLFSSL_X509_STORE_CTX *store)
+/* What the peer has sent, as wolfSSL keeps it. */
+static struct chain *
+take_chain(const WOLFSSL_X509_STORE_CTX *store)
 {
-    const struct policy_identity *identity = handshake->rule->identity;
-    int result = 0;
-    for (int i = 0; result == 0 && identity->crl != NULL && i < store->totalCerts; i++) {
-        const struct der_span certificate = {store->certs[i].buffer,
-                                             store->certs[i].length};
-        result = revocation_check(identity, context_crl(identity), certificate,
-                                  &handshake->failure);
+    struct der_span certificates[CHAIN_COUNT_MAX];
+    int count = store->totalCerts < CHAIN_COUNT_MAX ? store->totalCerts : CHAIN_COUNT_MAX;
+    for (int i = 0; i < count; i++) {
+        certificates[i] =
+            (struct der_span){store->certs[i].buffer, store->certs[i].length};
     }
-    return result;
+    return store->totalCerts == count ? chain_intern(certificates, count) : NULL;
 }
 
 /* wolfSSL asks once the chain has verified, and for every error in it. */
@@ -174,23 +147,22 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
     if (store->certs == NULL || store->totalCerts < 1) {
         return 0;
     }
-    const uint8_t *der = store->certs[0].buffer;
-    size_t der_len = store->certs[0].length;
     if (!chain_is_good) {
-        peer_describe(der, der_len, &session->peer);
+        peer_describe(store->certs[0].buffer, store->certs[0].length, &session->peer);
         return 0;
     }
     if (store->error_depth != 0) {
         return 1;
     }
-    char literal[INET6_ADDRSTRLEN];
-    handshake->judged = check_revocation(handshake, store);
-    if (handshake->judged < 0) {
-        peer_describe(der, der_len, &session->peer);
+    chain_unref(handshake->chain);
+    handshake->chain = take_chain(store);
+    if (handshake->chain == NULL) {
+        failure_set(&handshake->failure, REASON_SHIM_ERROR,
+                    "no memory for the peer's certificates");
+        handshake->judged = -EPROTO;
     } else {
-        handshake->judged = peer_judge(der, der_len, handshake->rule,
-                                       reference_name(session, handshake->rule, literal),
-                                       &session->peer, &handshake->failure);
+        handshake->judged = judge_chain(session, handshake->rule, handshake->chain,
+                                        &session->peer, &handshake->failure);
     }
     if (handshake->judged < 0) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL, alert_for(&handshake->failure));
@@ -262,6 +234,7 @@ handshake_free(struct handshake *handshake)
         return;
     }
     wolfSSL_free(handshake->ssl);
+    chain_unref(handshake->chain);
     free(handshake->out);
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
     wc_ForceZero(handshake->server_secret, sizeof(handshake->server_secret));
@@ -552,4 +525,12 @@ handshake_hand_over(struct handshake *handshake)
                     "the keys could not be taken over");
     }
     return result;
+}
+
+struct chain *
+handshake_take_chain(struct handshake *handshake)
+{
+    struct chain *chain = handshake->chain;
+    handshake->chain = NULL;
+    return chain;
 }

@@ -4,6 +4,7 @@
 #ifndef SHIM_SESSION_HANDSHAKE_H
 #define SHIM_SESSION_HANDSHAKE_H
 
+#include "shim/session/chain.h"
 #include "shim/session/session.h"
 
 /* The longest record that may arrive before keys are handed over. */
@@ -55,5 +56,8 @@ void handshake_sent(struct handshake *handshake, size_t len);
  * Returns 0, or -EPROTO.
  */
 int handshake_hand_over(struct handshake *handshake);
+
+/* The peer's certificates; the caller's from now on. NULL = none, or taken. */
+struct chain *handshake_take_chain(struct handshake *handshake);
 
 #endif

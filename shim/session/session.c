@@ -208,6 +208,8 @@ session_free(struct handle *handle)
     session_fork_enter();
     handshake_free(handle->handshake);
     handle->handshake = NULL;
+    chain_unref(handle->chain);
+    handle->chain = NULL;
     session_fork_leave();
     record_conn_done(&handle->conn);
     bool last = atomic_fetch_sub(&session->mappings, 1) == 1;

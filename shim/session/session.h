@@ -42,6 +42,7 @@ enum session_state {
     SESSION_FAILED, /* error says why; every call gives it */
 };
 
+struct chain;     /* chain.h */
 struct handshake; /* wolfSSL's part; private to the process that drives */
 
 #define SESSION_MAGIC 0x736c746dU /* "mtls" */
@@ -94,8 +95,9 @@ struct handle {
     uint8_t *early; /* SESSION_EARLY_LEN bytes, shared memory */
     struct record_conn conn;
     struct handshake *handshake; /* under session->lock; NULL when not ours */
-    bool handed_over;            /* keys are in the record, early data may remain */
-    bool goes_along;             /* with the exec that is about to be made */
+    struct chain *chain; /* the peer's; NULL when another process made the handshake */
+    bool handed_over;    /* keys are in the record, early data may remain */
+    bool goes_along;     /* with the exec that is about to be made */
     const struct policy_rule *rule;
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;

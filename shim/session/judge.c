@@ -1,0 +1,59 @@
+#include "shim/session/judge.h"
+
+#include <arpa/inet.h>
+
+#include "shim/session/context.h"
+#include "shim/session/revocation.h"
+
+/* The name that the peer's certificate must carry; NULL when the rule asks for none. */
+static const char *
+reference_name(const struct session *session, const struct policy_rule *rule,
+               char literal[INET6_ADDRSTRLEN])
+{
+    if (session->is_server || rule->verify != POLICY_VERIFY_NAME) {
+        return NULL;
+    }
+    if (rule->peer_name != NULL) {
+        return rule->peer_name;
+    }
+    if (session->dialled_name[0] != '\0') {
+        return session->dialled_name;
+    }
+    const union session_address *remote = &session->remote;
+    const void *bytes = remote->any.sa_family == AF_INET6
+                            ? (const void *)&remote->in6.sin6_addr
+                            : (const void *)&remote->in.sin_addr;
+    int family = remote->any.sa_family;
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&remote->in6.sin6_addr)) {
+        family = AF_INET;
+        bytes = &remote->in6.sin6_addr.s6_addr[12];
+    }
+    return inet_ntop(family, bytes, literal, INET6_ADDRSTRLEN);
+}
+
+static int
+judge_revocation(const struct policy_identity *identity, const struct chain *chain,
+                 struct failure *failure)
+{
+    int result = 0;
+    for (int i = 0; result == 0 && identity->crl != NULL && i < chain_count(chain); i++) {
+        result = revocation_check(identity, context_crl(identity), chain_at(chain, i),
+                                  failure);
+    }
+    return result;
+}
+
+int
+judge_chain(const struct session *session, const struct policy_rule *rule,
+            const struct chain *chain, struct peer *peer, struct failure *failure)
+{
+    char literal[INET6_ADDRSTRLEN];
+    struct der_span leaf = chain_at(chain, 0);
+    int result = judge_revocation(rule->identity, chain, failure);
+    if (result < 0) {
+        peer_describe(leaf.at, leaf.len, peer);
+        return result;
+    }
+    return peer_judge(leaf.at, leaf.len, rule, reference_name(session, rule, literal),
+                      peer, failure);
+}
