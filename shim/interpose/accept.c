@@ -67,6 +67,7 @@ accept_next(int fd, struct sockaddr *address, socklen_t *address_len, int flags)
         }
         int result = admit(got, (const struct sockaddr *)&remote, len, flags);
         if (result == 0) {
+            table_mark(got, TABLE_UNMARKED);
             give_address(&remote, len, address, address_len);
             return got;
         }

@@ -10,6 +10,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
 #include "shim/session/pool.h"
 
@@ -220,6 +221,11 @@ adopt_inherited(void)
         bool given = fd == STDIN_FILENO || fd > STDERR_FILENO;
         if (given && !table_governs(fd)) {
             adopt_plain(fd, &open_fds);
+        }
+    }
+    for (int i = 0; i < open_fds.count; i++) {
+        if (!table_has(open_fds.fds[i])) {
+            unconnected_look(open_fds.fds[i]);
         }
     }
     GOVERNED_SCOPE *handle = table_acquire(STDIN_FILENO);

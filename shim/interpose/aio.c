@@ -6,11 +6,18 @@
 
 #include <aio.h>
 
+/* Marked ones (unconnected.h) cannot be watched until libc's thread gets to them. */
+static bool
+may_not_be(int fd)
+{
+    return table_governs(fd) || table_marked(fd) != TABLE_UNMARKED;
+}
+
 INTERPOSE int
 aio_read(struct aiocb *job)
 {
     real_need();
-    if (table_governs(job->aio_fildes)) {
+    if (may_not_be(job->aio_fildes)) {
         errno = ENOSYS;
         return -1;
     }
@@ -21,7 +28,7 @@ INTERPOSE int
 aio_write(struct aiocb *job)
 {
     real_need();
-    if (table_governs(job->aio_fildes)) {
+    if (may_not_be(job->aio_fildes)) {
         errno = ENOSYS;
         return -1;
     }
@@ -34,7 +41,7 @@ lio_listio(int mode, struct aiocb *const jobs[], int count, struct sigevent *eve
     real_need();
     for (int i = 0; i < count; i++) {
         if (jobs[i] != NULL && jobs[i]->aio_lio_opcode != LIO_NOP &&
-            table_governs(jobs[i]->aio_fildes)) {
+            may_not_be(jobs[i]->aio_fildes)) {
             errno = ENOSYS;
             return -1;
         }

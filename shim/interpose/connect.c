@@ -6,6 +6,7 @@
 #include "shim/interpose/memory.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
 #include "shim/record/fail.h"
 
@@ -40,6 +41,7 @@ drop_session(int fd)
     if (handle != NULL) {
         session_last_close(handle, fd);
     }
+    unconnected_again(fd);
 }
 
 /*
@@ -94,11 +96,31 @@ dial(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     return result;
 }
 
+/* Whether this call has begun a connection, or made it. */
+static bool
+has_begun(int result)
+{
+    return result == 0 || result == -EINPROGRESS || result == -EINTR;
+}
+
 static bool
 goes_on(int result)
 {
-    return result == 0 || result == -EINPROGRESS || result == -EINTR ||
-           result == -EALREADY || result == -EISCONN;
+    return has_begun(result) || result == -EALREADY || result == -EISCONN;
+}
+
+static int
+connect_plain(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+    int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
+    bool dissolved = result == 0 && memory_is_there(address.__sockaddr__) &&
+                     address.__sockaddr__->sa_family == AF_UNSPEC;
+    if (dissolved) {
+        unconnected_again(fd);
+    } else if (has_begun(result)) {
+        table_mark(fd, TABLE_UNMARKED);
+    }
+    return result;
 }
 
 static int
@@ -108,7 +130,7 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     char name[SESSION_NAME_LEN];
     if (!memory_is_there(address.__sockaddr__) ||
         !govern_address(address.__sockaddr__, len, &remote)) {
-        return real.connect(fd, address, len) == 0 ? 0 : -errno;
+        return connect_plain(fd, address, len);
     }
     if (!names_find(&remote, name)) {
         name[0] = '\0';
@@ -116,7 +138,7 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     const struct policy_rule *rule =
         govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, name);
     if (govern_leaves_plaintext(rule)) {
-        return real.connect(fd, address, len) == 0 ? 0 : -errno;
+        return connect_plain(fd, address, len);
     }
     if (rule->mode != POLICY_MODE_MTLS) {
         return -EACCES;
@@ -127,7 +149,8 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
         return result < 0 ? result : -EBADF;
     }
     result = dial(handle, fd, address, len);
-    if (!goes_on(result) && atomic_load(&handle->session->state) == SESSION_CONNECTING) {
+    if (!has_begun(result) &&
+        atomic_load(&handle->session->state) == SESSION_CONNECTING) {
         drop_session(fd); /* as if it had never been: the fd may try another address */
     }
     return result;

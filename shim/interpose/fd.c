@@ -37,7 +37,7 @@ static int nothing = -1;
 void
 fd_init(void)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     nothing = fd >= 0 ? table_raise(fd) : -1;
 }
 
@@ -51,6 +51,10 @@ fd_leave(int fd)
     struct handle *last;
     epoll_closed(fd);
     int result = table_retire(fd, &last);
+    if (result == -ENOENT && table_marked(fd) != TABLE_UNMARKED) {
+        table_mark(fd, TABLE_UNMARKED);
+        stdio_left(fd);
+    }
     if (result < 0) {
         return result == -ENOENT ? 0 : result;
     }
@@ -71,6 +75,10 @@ static _Atomic int copies_end;
 static void
 note_copy(int fd, int copy)
 {
+    if (copy >= 0 && table_marked(fd) != TABLE_UNMARKED) {
+        table_mark(copy, table_marked(fd));
+        stdio_governed(copy);
+    }
     int end = (copy > fd ? copy : fd) + 1;
     int seen = atomic_load(&copies_end);
     if (copy >= 0 && end > seen && !table_governs(fd) && govern_may(copy)) {
@@ -174,6 +182,7 @@ close_range(unsigned first, unsigned last, int flags)
     unsigned range[2] = {first, last};
     int errno_before = errno;
     table_each(leave_between, range);
+    table_unmark(first, last);
     errno = errno_before;
     return close_between(first, last, flags);
 }

@@ -9,6 +9,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/load.h"
+#include "shim/interpose/unconnected.h"
 #include "shim/session/pool.h"
 
 #define STAND_IN_NAME "mtls-shim-stand-in"
@@ -324,6 +325,9 @@ passing_unpack(struct msghdr *msg, int flags)
          part = next_rights(msg, part)) {
         int count = fd_count(part);
         int left = unpack_fds(fds_of(part), count, flags);
+        for (int i = 0; i < left; i++) {
+            unconnected_look(fds_of(part)[i]);
+        }
         if (left < count) {
             /* The kernel makes one part of all fds, the last one but for nothing. */
             part->cmsg_len = CMSG_LEN((size_t)left * sizeof(int));

@@ -4,6 +4,7 @@
 #include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
 #include "shim/interpose/ready.h"
+#include "shim/interpose/unconnected.h"
 
 #include <limits.h>
 
@@ -148,7 +149,7 @@ INTERPOSE ssize_t
 recvmsg(int fd, struct msghdr *msg, int flags)
 {
     real_need();
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = unconnected_acquire(fd);
     int errno_before = errno;
     if (handle != NULL) {
         return real_way_out(governed_recvmsg(handle, fd, msg, flags), errno_before);
@@ -165,7 +166,7 @@ recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
          struct timespec *timeout)
 {
     real_need();
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = unconnected_acquire(fd);
     int errno_before = errno;
     if (handle != NULL) {
         return (int)real_way_out(

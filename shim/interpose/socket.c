@@ -1,11 +1,23 @@
-/* Calls on a governed socket that move no data. */
+/* Calls on a socket that move no data. */
 #include "shim/interpose/ask.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/unconnected.h"
 
 #include <netinet/tcp.h>
 #include <string.h>
 
 #include "shim/mtls_shim.h"
+
+INTERPOSE int
+socket(int family, int type, int protocol)
+{
+    real_need();
+    int fd = real.socket(family, type, protocol);
+    if (fd >= 0) {
+        unconnected_made(fd, family, type, protocol);
+    }
+    return fd;
+}
 
 int
 governed_shutdown(struct handle *handle, int fd, int how)

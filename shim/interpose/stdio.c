@@ -7,6 +7,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/unconnected.h"
 
 enum {
     STREAMS = 256,
@@ -278,7 +279,7 @@ static int
 print_or_forward(int fd, int (*call)(int fd, const char *format, va_list args),
                  const char *format, va_list args)
 {
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = unconnected_acquire(fd);
     if (handle == NULL) {
         return call(fd, format, args);
     }
@@ -312,7 +313,7 @@ INTERPOSE int
 __vdprintf_chk(int fd, int flag, const char *format, va_list args)
 {
     real_need();
-    if (!table_governs(fd)) {
+    if (!table_has(fd)) {
         return real.__vdprintf_chk(fd, flag, format, args);
     }
     return print_or_forward(fd, real.vdprintf, format, args);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "shim/interpose/memory.h"
+#include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
 #include "shim/record/stage.h"
 
@@ -259,8 +260,8 @@ splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t len,
        unsigned flags)
 {
     real_need();
-    GOVERNED_SCOPE *source = table_acquire(in);
-    GOVERNED_SCOPE *sink = table_acquire(out);
+    GOVERNED_SCOPE *source = unconnected_acquire(in);
+    GOVERNED_SCOPE *sink = unconnected_acquire(out);
     if ((source == NULL && sink == NULL) || len == 0) {
         return real.splice(in, in_offset, out, out_offset, len, flags);
     }
@@ -278,8 +279,8 @@ INTERPOSE ssize_t
 sendfile64(int fd, int in, off64_t *offset, size_t len)
 {
     real_need();
-    GOVERNED_SCOPE *source = table_acquire(in);
-    GOVERNED_SCOPE *sink = table_acquire(fd);
+    GOVERNED_SCOPE *source = unconnected_acquire(in);
+    GOVERNED_SCOPE *sink = unconnected_acquire(fd);
     if (source == NULL && sink == NULL) {
         return real.sendfile64(fd, in, offset, len);
     }

@@ -5,7 +5,11 @@
  * registers saved is in another one.
  */
 #include "shim/interpose/governed.h"
+#include "shim/interpose/unconnected.h"
 
+#define ACQUIRE_read unconnected_acquire
+#define ACQUIRE_write unconnected_acquire
+#define ACQUIRE_socket table_acquire /* moves no data */
 #define WITH_HANDLE(...) (handle, __VA_ARGS__)
 #define SLOW static __attribute__((noinline, cold))
 #define CALL(family, ret, name, params, args)
@@ -14,7 +18,7 @@
     SLOW ret looked_up_##name params                                                     \
     {                                                                                    \
         real_need();                                                                     \
-        GOVERNED_SCOPE *handle = table_acquire(fd);                                      \
+        GOVERNED_SCOPE *handle = ACQUIRE_##family(fd);                                   \
         if (handle == NULL) {                                                            \
             return real.name args;                                                       \
         }                                                                                \

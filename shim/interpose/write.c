@@ -4,6 +4,7 @@
 #include "shim/interpose/io.h"
 #include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
+#include "shim/interpose/unconnected.h"
 
 #include <limits.h>
 
@@ -57,12 +58,19 @@ governed_sendmsg(struct handle *handle, int fd, const struct msghdr *msg, int fl
     return io_write(handle, fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
 }
 
+/* With MSG_FASTOPEN sending is what connects. */
+static struct handle *
+acquire(int fd, int flags)
+{
+    return (flags & MSG_FASTOPEN) != 0 ? table_acquire(fd) : unconnected_acquire(fd);
+}
+
 INTERPOSE ssize_t
 sendto(int fd, const void *buf, size_t len, int flags, __CONST_SOCKADDR_ARG address,
        socklen_t address_len)
 {
     real_need();
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = acquire(fd, flags);
     if (handle != NULL) {
         int errno_before = errno;
         return real_way_out(governed_send(handle, fd, buf, len, flags), errno_before);
@@ -92,7 +100,7 @@ INTERPOSE ssize_t
 sendmsg(int fd, const struct msghdr *msg, int flags)
 {
     real_need();
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = acquire(fd, flags);
     int errno_before = errno;
     return real_way_out(handle != NULL ? governed_sendmsg(handle, fd, msg, flags)
                                        : send_plain(fd, msg, flags),
@@ -115,7 +123,7 @@ INTERPOSE int
 sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
     real_need();
-    GOVERNED_SCOPE *handle = table_acquire(fd);
+    GOVERNED_SCOPE *handle = acquire(fd, flags);
     if (handle == NULL && are_harmless(msgs, count, flags)) {
         return real.sendmmsg(fd, msgs, count, flags);
     }

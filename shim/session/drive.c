@@ -298,6 +298,10 @@ session_drive(struct handle *handle, int fd, short *events)
     if (atomic_load(&session->state) == SESSION_FAILED) {
         return -atomic_load(&session->error);
     }
+    *events = POLLOUT;
+    if (atomic_load(&session->state) == SESSION_UNCONNECTED) {
+        return -EAGAIN;
+    }
     *events = POLLIN;
     session_fork_enter();
     int result = session_lock(session);

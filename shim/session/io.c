@@ -123,11 +123,28 @@ session_tell_write(struct handle *handle, ssize_t result)
     return atomic_exchange(&session->write_error_told, true) ? -EPIPE : result;
 }
 
+/*
+ * The kernel's answer to reading from a socket that is not connected, or to writing to
+ * it.  Another process may be connecting it at this moment: nothing is taken or sent, and
+ * should the kernel find nothing wrong any more, we were before that.
+ */
+static ssize_t
+ask_unconnected(int fd, bool write)
+{
+    char byte;
+    ssize_t result = write ? system_calls.send(fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL)
+                           : system_calls.recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return result < 0 ? -errno : write ? -EPIPE : result == 0 ? 0 : -ENOTCONN;
+}
+
 ssize_t
 session_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
     struct session *session = handle->session;
     if (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {
+        if (atomic_load(&session->state) == SESSION_UNCONNECTED) {
+            return ask_unconnected(fd, false);
+        }
         int result = drive(handle, fd);
         if (result < 0) {
             return result;
@@ -177,6 +194,9 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
 {
     struct session *session = handle->session;
     while (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {
+        if (atomic_load(&session->state) == SESSION_UNCONNECTED) {
+            return ask_unconnected(fd, true);
+        }
         int result = drive(handle, fd);
         if (result < 0 && result != -EAGAIN) {
             return result;

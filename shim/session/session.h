@@ -39,7 +39,8 @@ enum session_state {
     SESSION_CONNECTING, /* TCP itself is not established yet */
     SESSION_HANDSHAKING,
     SESSION_OPEN,
-    SESSION_FAILED, /* error says why; every call gives it */
+    SESSION_FAILED,      /* error says why; every call gives it */
+    SESSION_UNCONNECTED, /* no session at all: see session_unconnected */
 };
 
 struct chain;     /* chain.h */
@@ -251,6 +252,13 @@ void session_fail(struct handle *handle, int fd, int error,
 
 /* TCP is established: from now on the handshake's time runs. */
 void session_begin_handshake(struct session *session, int fd);
+
+/*
+ * Stand in for the sessions of sockets that have none: one that is connected to nothing,
+ * where every call has the kernel's own error, and one whose session is another
+ * process's (EACCES).  They are never freed; take a reference and give it back as ever.
+ */
+extern struct handle session_unconnected, session_foreign;
 
 /* Prepares session->lock. Returns 0 or -errno. */
 int session_init_lock(struct session *session);

@@ -11,11 +11,21 @@ _Atomic int table_count;
 
 /* One past the highest fd ever entered, so that walks stay short. */
 static _Atomic int table_end;
+static _Atomic int marks_end; /* the same of marked ones */
 static _Atomic uint8_t exec_of_fd[TABLE_FD_MAX];
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* Stands for fds of our own: its refs stay 0, so nobody can acquire it. */
 static struct handle owned;
+/* The same for marked ones. */
+static struct handle unconnected, foreign;
+
+static bool
+is_handle(const struct handle *handle)
+{
+    return handle != NULL && handle != &owned && handle != &unconnected &&
+           handle != &foreign;
+}
 
 void
 table_lock(void)
@@ -58,7 +68,7 @@ table_governs(int fd)
         (unsigned)fd < TABLE_FD_MAX
             ? atomic_load_explicit(&table_fds[fd], memory_order_acquire)
             : NULL;
-    return handle != NULL && handle != &owned;
+    return is_handle(handle);
 }
 
 void
@@ -80,7 +90,7 @@ enter(int fd, struct handle *handle)
 {
     atomic_store(&table_fds[fd], handle);
     /* Ours sit so high that a walk up to them would take its time. */
-    if (handle != &owned && fd >= atomic_load(&table_end)) {
+    if (is_handle(handle) && fd >= atomic_load(&table_end)) {
         atomic_store(&table_end, fd + 1);
     }
 }
@@ -129,7 +139,7 @@ table_remove(int fd)
     bool last = false;
     table_lock();
     struct handle *handle = atomic_load(&table_fds[fd]);
-    if (handle == &owned) {
+    if (!is_handle(handle)) {
         handle = NULL;
     }
     if (handle != NULL) {
@@ -159,7 +169,7 @@ table_retire(int fd, struct handle **last)
     }
     table_lock();
     struct handle *handle = atomic_load(&table_fds[fd]);
-    if (handle != NULL && handle != &owned) {
+    if (is_handle(handle)) {
         result = is_retired(fd) ? -EBADF : 0;
     }
     if (result == 0) {
@@ -289,6 +299,45 @@ table_owned(int fd)
     return (unsigned)fd < TABLE_FD_MAX && atomic_load(&table_fds[fd]) == &owned;
 }
 
+void
+table_mark(int fd, enum table_mark mark)
+{
+    struct handle *wanted = mark == TABLE_UNCONNECTED ? &unconnected
+                            : mark == TABLE_FOREIGN   ? &foreign
+                                                      : NULL;
+    if ((unsigned)fd >= TABLE_FD_MAX) {
+        return;
+    }
+    /* Without the lock: socket(2) is called by signal handlers, too. */
+    struct handle *handle = atomic_load(&table_fds[fd]);
+    while (handle != wanted && handle != &owned && !is_handle(handle) &&
+           !atomic_compare_exchange_weak(&table_fds[fd], &handle, wanted)) {
+    }
+    int end = atomic_load(&marks_end);
+    while (wanted != NULL && end <= fd &&
+           !atomic_compare_exchange_weak(&marks_end, &end, fd + 1)) {
+    }
+}
+
+void
+table_unmark(unsigned first, unsigned last)
+{
+    unsigned end = (unsigned)atomic_load(&marks_end);
+    for (unsigned fd = first; fd <= last && fd < end; fd++) {
+        table_mark((int)fd, TABLE_UNMARKED);
+    }
+}
+
+enum table_mark
+table_marked(int fd)
+{
+    const struct handle *handle =
+        (unsigned)fd < TABLE_FD_MAX ? atomic_load(&table_fds[fd]) : NULL;
+    return handle == &unconnected ? TABLE_UNCONNECTED
+           : handle == &foreign   ? TABLE_FOREIGN
+                                  : TABLE_UNMARKED;
+}
+
 int
 table_raise(int fd)
 {
@@ -308,7 +357,7 @@ table_each(void (*visit)(int fd, struct handle *handle, void *context), void *co
     int end = atomic_load(&table_end);
     for (int fd = 0; fd < end; fd++) {
         struct handle *handle = atomic_load(&table_fds[fd]);
-        if (handle != NULL && handle != &owned) {
+        if (is_handle(handle)) {
             visit(fd, handle, context);
         }
     }

@@ -90,6 +90,19 @@ void table_own(int fd);
 void table_disown(int fd);
 bool table_owned(int fd);
 
+/*
+ * A TCP socket that is connected to nothing yet is marked, since another process may have
+ * it, too, and connect it unseen.  One that was, where a rule does not leave it in
+ * plaintext, is foreign.  A mark leads to no handle, and need not be exact: whoever
+ * follows it asks the kernel.
+ */
+enum table_mark { TABLE_UNMARKED, TABLE_UNCONNECTED, TABLE_FOREIGN };
+
+/* Leaves an fd alone that is governed, or ours. Async-signal-safe, as all of these. */
+void table_mark(int fd, enum table_mark mark);
+enum table_mark table_marked(int fd);
+void table_unmark(unsigned first, unsigned last);
+
 /* Moves an fd of ours as high as it goes, close-on-exec. Returns the new fd. */
 int table_raise(int fd);
 

@@ -1,0 +1,161 @@
+#include "shim/interpose/unconnected.h"
+
+#include <netinet/in.h>
+
+#include "shim/interpose/govern.h"
+#include "shim/interpose/load.h"
+#include "shim/interpose/names.h"
+#include "shim/interpose/real.h"
+#include "shim/interpose/stdio.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* Whether a rule may want TLS on what programs connect. */
+static bool
+is_of_interest(void)
+{
+    const struct load_process *process = load_process();
+    return process->policy != NULL &&
+           !policy_direction_is_plaintext(process->policy, POLICY_OUTBOUND);
+}
+
+static void
+mark(int fd)
+{
+    table_mark(fd, TABLE_UNCONNECTED);
+    stdio_governed(fd); /* libc's own streams ask nobody */
+}
+
+void
+unconnected_made(int fd, int family, int type, int protocol)
+{
+    int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    bool tcp = (family == AF_INET || family == AF_INET6) &&
+               (type & ~flags) == SOCK_STREAM &&
+               (protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+    if (tcp && is_of_interest()) {
+        mark(fd);
+    } else {
+        table_mark(fd, TABLE_UNMARKED);
+    }
+}
+
+static bool
+listens(int fd)
+{
+    int listening = 0;
+    socklen_t len = sizeof(listening);
+    return real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+           listening != 0;
+}
+
+static bool
+is_connected(int fd, union session_address *remote)
+{
+    socklen_t len = sizeof(*remote);
+    return getpeername(fd, &remote->any, &len) == 0;
+}
+
+void
+unconnected_look(int fd)
+{
+    union session_address remote;
+    int errno_before = errno;
+    if (is_of_interest() && govern_may(fd) && !listens(fd) &&
+        !is_connected(fd, &remote)) {
+        mark(fd);
+    } else {
+        table_mark(fd, TABLE_UNMARKED);
+    }
+    errno = errno_before;
+}
+
+void
+unconnected_again(int fd)
+{
+    if (is_of_interest() && govern_may(fd)) {
+        mark(fd);
+    }
+}
+
+static struct handle *
+take(struct handle *stand_in)
+{
+    table_ref(stand_in);
+    return stand_in;
+}
+
+static void
+tell(const struct policy_rule *rule, const union session_address *remote)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
+    struct failure failure;
+    failure_set(&failure, REASON_DENIED_BY_RULE,
+                "another process has connected this socket, and has its session");
+    line.event = AUDIT_DENIED;
+    line.rule = rule->name;
+    line.direction = rule->direction;
+    line.has_direction = true;
+    line.remote = &remote->any;
+    line.failure = &failure;
+    audit_write(&line);
+}
+
+/* Another process, or a duplicate, has connected it. */
+static struct handle *
+judge(int fd, const union session_address *remote)
+{
+    char name[SESSION_NAME_LEN];
+    if (!names_find(remote, name)) {
+        name[0] = '\0';
+    }
+    const struct policy_rule *rule =
+        govern_connection(fd, POLICY_OUTBOUND, NULL, remote, name);
+    if (govern_leaves_plaintext(rule)) {
+        table_mark(fd, TABLE_UNMARKED);
+        return NULL;
+    }
+    table_mark(fd, TABLE_FOREIGN);
+    tell(rule, remote);
+    return take(&session_foreign);
+}
+
+static struct handle *
+ask_kernel(int fd)
+{
+    for (;;) {
+        union session_address remote;
+        if (!govern_may(fd) || listens(fd)) {
+            table_mark(fd, TABLE_UNMARKED);
+            return NULL;
+        }
+        if (is_connected(fd, &remote)) {
+            return judge(fd, &remote);
+        }
+        /* POLLHUP is not connected; nothing at all: somebody is connecting it. */
+        int flags = real.fcntl(fd, F_GETFL);
+        struct pollfd state = {.fd = fd, .events = POLLIN | POLLOUT};
+        if (real.poll(&state, 1, (flags & O_NONBLOCK) != 0 ? 0 : -1) <= 0 ||
+            (state.revents & (POLLHUP | POLLNVAL)) != 0) {
+            return take(&session_unconnected);
+        }
+    }
+}
+
+struct handle *
+unconnected_acquire_slow(int fd)
+{
+    struct handle *handle = table_acquire_slow(fd);
+    enum table_mark marked = handle != NULL ? TABLE_UNMARKED : table_marked(fd);
+    if (marked == TABLE_FOREIGN) {
+        return take(&session_foreign);
+    }
+    if (marked == TABLE_UNCONNECTED) {
+        int errno_before = errno;
+        handle = ask_kernel(fd);
+        errno = errno_before;
+    }
+    return handle;
+}

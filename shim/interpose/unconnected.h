@@ -1,0 +1,38 @@
+/*
+ * TCP sockets that are connected to nothing yet.  Another process may have one, too (by
+ * fork, exec or SCM_RIGHTS), and connect it unseen: what is written here would then go
+ * out past the session that the other one has.  So they are marked from the beginning,
+ * and calls that move data on a marked one ask the kernel first.
+ */
+#ifndef SHIM_INTERPOSE_UNCONNECTED_H
+#define SHIM_INTERPOSE_UNCONNECTED_H
+
+#include "shim/session/table.h"
+
+/* fd was just made by socket() with these arguments. */
+void unconnected_made(int fd, int family, int type, int protocol);
+
+/* fd has come from elsewhere: marks it if it is such a socket. */
+void unconnected_look(int fd);
+
+/* fd is such a socket again, since a connect() has failed or was dissolved. */
+void unconnected_again(int fd);
+
+/* table_acquire() for calls that move data: see unconnected_acquire(). */
+struct handle *unconnected_acquire_slow(int fd);
+
+/*
+ * The handle that fd leads to, with a reference; for a marked one a stand-in that has
+ * every call fail, as it would on plain TCP or with EACCES.
+ *
+ * Returns  NULL: the call is the kernel's.
+ * Safe     as the call itself; a blocking fd whose connection another process is making
+ *          is waited for.
+ */
+static inline struct handle *
+unconnected_acquire(int fd)
+{
+    return table_has(fd) ? unconnected_acquire_slow(fd) : NULL;
+}
+
+#endif
