@@ -26,15 +26,14 @@ admit(int fd, const struct sockaddr *address, socklen_t len, int flags)
     if (getsockname(fd, &local.any, &local_len) != 0) {
         return -errno;
     }
-    const struct policy_rule *rule =
-        govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
-    if (govern_leaves_plaintext(rule)) {
+    RULING_SCOPE ruling = govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
+    if (govern_leaves_plaintext(ruling.rule)) {
         return 0;
     }
-    if (rule->mode != POLICY_MODE_MTLS) {
+    if (ruling.rule->mode != POLICY_MODE_MTLS) {
         return -EACCES;
     }
-    int result = session_open(fd, true, false, rule, &local, &remote, NULL);
+    int result = session_open(fd, true, false, &ruling, &local, &remote, NULL);
     if (result == 0) {
         stdio_governed(fd);
     }

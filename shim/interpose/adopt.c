@@ -150,13 +150,12 @@ begin_session(int fd)
         !govern_address(&remote.any, remote_len, &remote)) {
         return true; /* not connected, or not of ours */
     }
-    const struct policy_rule *rule =
-        govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
-    if (govern_leaves_plaintext(rule)) {
+    RULING_SCOPE ruling = govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
+    if (govern_leaves_plaintext(ruling.rule)) {
         return true;
     }
-    return rule->mode == POLICY_MODE_MTLS &&
-           session_open(fd, true, false, rule, &local, &remote, NULL) == 0;
+    return ruling.rule->mode == POLICY_MODE_MTLS &&
+           session_open(fd, true, false, &ruling, &local, &remote, NULL) == 0;
 }
 
 /* The other numbers of the socket that fd is: governed with it, or of no use like it. */

@@ -15,14 +15,14 @@
 /* The session is in the table before the kernel knows of the connection, so that there
  * is no moment at which another thread could write in clear. */
 static int
-begin_session(int fd, const struct policy_rule *rule, const union session_address *remote,
+begin_session(int fd, const struct ruling *ruling, const union session_address *remote,
               const char *name)
 {
     int off = 0;
     /* connect() would do nothing, and the first write would be part of the SYN. */
     (void)real.setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof(off));
     int flags = real.fcntl(fd, F_GETFD);
-    int result = session_open(fd, false, true, rule, NULL, remote, name);
+    int result = session_open(fd, false, true, ruling, NULL, remote, name);
     if (result == 0) {
         table_set_exec(fd,
                        (flags & FD_CLOEXEC) != 0 ? TABLE_EXEC_CLOSED : TABLE_EXEC_UNSAID);
@@ -135,15 +135,14 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     if (!names_find(&remote, name)) {
         name[0] = '\0';
     }
-    const struct policy_rule *rule =
-        govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, name);
-    if (govern_leaves_plaintext(rule)) {
+    RULING_SCOPE ruling = govern_connection(fd, POLICY_OUTBOUND, NULL, &remote, name);
+    if (govern_leaves_plaintext(ruling.rule)) {
         return connect_plain(fd, address, len);
     }
-    if (rule->mode != POLICY_MODE_MTLS) {
+    if (ruling.rule->mode != POLICY_MODE_MTLS) {
         return -EACCES;
     }
-    int result = begin_session(fd, rule, &remote, name[0] != '\0' ? name : NULL);
+    int result = begin_session(fd, &ruling, &remote, name[0] != '\0' ? name : NULL);
     GOVERNED_SCOPE *handle = result == 0 ? table_acquire(fd) : NULL;
     if (handle == NULL) {
         return result < 0 ? result : -EBADF;

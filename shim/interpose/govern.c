@@ -64,12 +64,13 @@ log_decision(const struct policy_rule *rule, enum audit_event event,
 }
 
 static const struct policy_rule *
-find_rule(const struct load_process *process, struct policy_query *query)
+find_rule(const struct policy *policy, struct policy_query *query)
 {
+    const struct load_process *process = load_process();
     query->service = process->service;
     query->program = process->program;
     query->user = load_user();
-    return policy_match(process->policy, query);
+    return policy_match(policy, query);
 }
 
 static void
@@ -103,7 +104,7 @@ govern_leaves_plaintext(const struct policy_rule *rule)
 
 /* The rule for another name of the address, if that does not leave it in plaintext. */
 static const struct policy_rule *
-find_stricter(const struct load_process *process, struct policy_query *query,
+find_stricter(const struct policy *policy, struct policy_query *query,
               const struct policy_rule *rule, char *name)
 {
     const char *dialled = query->dialled_name;
@@ -111,7 +112,7 @@ find_stricter(const struct load_process *process, struct policy_query *query,
     unsigned at = 0;
     while (names_ruled((const void *)query->remote, &at, other)) {
         query->dialled_name = other;
-        const struct policy_rule *stricter = find_rule(process, query);
+        const struct policy_rule *stricter = find_rule(policy, query);
         if (!govern_leaves_plaintext(stricter)) {
             memcpy(name, other, sizeof(other));
             query->dialled_name = name;
@@ -122,59 +123,63 @@ find_stricter(const struct load_process *process, struct policy_query *query,
     return rule;
 }
 
-const struct policy_rule *
+struct ruling
 govern_connection(int fd, enum policy_direction direction,
                   const union session_address *local, const union session_address *remote,
                   char *name)
 {
-    const struct load_process *process = load_process();
-    if (process->policy == NULL || !is_tcp(fd)) {
-        return NULL;
+    struct ruling ruling = {0};
+    if (!load_process()->is_on || !is_tcp(fd)) {
+        return ruling;
     }
+    ruling.generation = generation_acquire();
+    const struct policy *policy = generation_policy(ruling.generation);
     struct policy_query query = {
         .direction = direction,
         .local = local != NULL ? &local->any : NULL,
         .remote = &remote->any,
         .dialled_name = name != NULL && name[0] != '\0' ? name : NULL,
     };
-    const struct policy_rule *rule = find_rule(process, &query);
-    if (name != NULL && govern_leaves_plaintext(rule)) {
-        rule = find_stricter(process, &query, rule, name);
+    ruling.rule = find_rule(policy, &query);
+    if (name != NULL && govern_leaves_plaintext(ruling.rule)) {
+        ruling.rule = find_stricter(policy, &query, ruling.rule, name);
     }
-    log_rule(rule, &query);
-    return rule;
+    log_rule(ruling.rule, &query);
+    return ruling;
 }
 
 bool
 govern_may(int fd)
 {
-    return load_process()->policy != NULL && is_tcp(fd);
+    return load_process()->is_on && is_tcp(fd);
 }
 
 bool
 govern_allows_fastopen(int fd)
 {
-    const struct load_process *process = load_process();
-    if (process->policy == NULL || !is_tcp(fd) ||
-        policy_direction_is_plaintext(process->policy, POLICY_OUTBOUND)) {
+    GENERATION_SCOPE *generation = govern_may(fd) ? generation_acquire() : NULL;
+    if (generation == NULL ||
+        policy_direction_is_plaintext(generation_policy(generation), POLICY_OUTBOUND)) {
         return true;
     }
     govern_warn("MSG_FASTOPEN was refused: data would leave before TLS protects it");
     return false;
 }
 
-const struct policy_rule *
+struct ruling
 govern_rule_named(const char *name, bool is_server)
 {
-    const struct policy *policy = load_process()->policy;
+    struct ruling ruling = {.generation = generation_acquire()};
+    const struct policy *policy = generation_policy(ruling.generation);
     enum policy_direction direction = is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        if (policy->rules[i].direction == direction &&
-            strcmp(policy->rules[i].name, name) == 0) {
-            return &policy->rules[i];
+    ruling.rule = is_server ? &policy->default_inbound : &policy->default_outbound;
+    for (size_t i = policy->rule_count; i > 0; i--) {
+        const struct policy_rule *rule = &policy->rules[i - 1];
+        if (rule->direction == direction && strcmp(rule->name, name) == 0) {
+            ruling.rule = rule;
         }
     }
-    return is_server ? &policy->default_inbound : &policy->default_outbound;
+    return ruling;
 }
 
 void

@@ -21,13 +21,13 @@
  *                   no connection is left in plaintext because of the last name that the
  *                   program happened to look up.  NULL for inbound
  *
- * Returns  the rule: MTLS wants a session, and what govern_leaves_plaintext() does not
- *          leave alone is refused; NULL: no TCP socket, or the shim is off.
+ * Returns  the ruling, for ruling_done(); its rule: MTLS wants a session, and what
+ * govern_leaves_plaintext() does not leave alone is refused; NULL: no TCP socket, or the
+ * shim is off.
  */
-const struct policy_rule *govern_connection(int fd, enum policy_direction direction,
-                                            const union session_address *local,
-                                            const union session_address *remote,
-                                            char *name);
+struct ruling govern_connection(int fd, enum policy_direction direction,
+                                const union session_address *local,
+                                const union session_address *remote, char *name);
 
 /* Whether the connection stays as it is. */
 bool govern_leaves_plaintext(const struct policy_rule *rule);
@@ -43,7 +43,7 @@ bool govern_may(int fd);
 bool govern_allows_fastopen(int fd);
 
 /* The rule of this name, for a session that began elsewhere; else the default. */
-const struct policy_rule *govern_rule_named(const char *name, bool is_server);
+struct ruling govern_rule_named(const char *name, bool is_server);
 
 /* One line in the audit log about what was refused. */
 void govern_warn(const char *words);

@@ -18,7 +18,7 @@
 #include "shim/interpose/stdio.h"
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
-#include "shim/session/context.h"
+#include "shim/session/generation.h"
 #include "shim/session/session.h"
 
 static struct load_process process;
@@ -172,12 +172,14 @@ load_policy(void)
 {
     const char *path = getenv("MTLS_SHIM_POLICY");
     struct policy_report report = {.problem = say_problem};
-    struct policy *policy = policy_load(
-        path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH, &report);
     bool is_descendant = environment_was_loaded();
-    if (policy == NULL || context_init(policy, is_descendant, &report) < 0) {
+    struct generation *generation =
+        generation_load(path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH,
+                        is_descendant, &report);
+    if (generation == NULL) {
         stop();
     }
+    const struct policy *policy = generation_policy(generation);
     process.service = getenv("MTLS_SHIM_SERVICE");
     if (process.service != NULL) {
         process.service = strdup(process.service); /* the program may change its own */
@@ -185,11 +187,11 @@ load_policy(void)
     read_program();
     environment_remember();
     open_log(policy, is_descendant);
-    session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
-    session_limits.connect_wait_ms = policy->connect_wait_ms;
+    generation_install(generation);
+    session_set_limits(policy);
     fd_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
-    process.policy = policy;
+    process.is_on = true;
     log_loaded(policy);
 }
 
@@ -220,7 +222,7 @@ load_process(void)
 __attribute__((constructor)) static void
 load_at_start(void)
 {
-    if (load_process()->policy != NULL) {
+    if (load_process()->is_on) {
         adopt_inherited();
     }
 }
@@ -228,7 +230,7 @@ load_at_start(void)
 __attribute__((destructor)) static void
 end_at_exit(void)
 {
-    if (process.policy != NULL) {
+    if (process.is_on) {
         stdio_end();
         session_close_all();
     }

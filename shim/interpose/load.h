@@ -5,11 +5,11 @@
 #ifndef SHIM_INTERPOSE_LOAD_H
 #define SHIM_INTERPOSE_LOAD_H
 
-#include "config/policy.h"
+#include <stdbool.h>
 
-/* What rules ask about the process, and the policy; policy is NULL when MTLS_SHIM=off. */
+/* What rules ask about the process. */
 struct load_process {
-    const struct policy *policy;
+    bool is_on; /* there is a policy: generation_acquire(); false when MTLS_SHIM=off */
     const char *service; /* MTLS_SHIM_SERVICE; NULL = unset */
     char program[4096];  /* the target of /proc/self/exe */
 };
@@ -18,7 +18,7 @@ struct load_process {
  * Loads the policy on the first call.  A policy that cannot be loaded ends the process
  * with POLICY_EXIT_CONFIG and a message on stderr: nothing has been sent by then.
  *
- * Returns  the process; while this same thread is loading: one without a policy, since
+ * Returns  the process; while this same thread is loading: one that is off, since
  *          what the shim itself opens never falls under the policy.
  * Safe     threads; the first call allocates.
  */

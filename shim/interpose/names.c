@@ -67,12 +67,13 @@ is_ruled(const uint8_t flat[16], const char *name)
 void
 names_note(const char *name, const struct sockaddr *address)
 {
-    const struct policy *policy = load_process()->policy;
+    GENERATION_SCOPE *generation = load_process()->is_on ? generation_acquire() : NULL;
     uint8_t flat[16];
     if (!flatten(address, flat) || (name != NULL && strlen(name) >= SESSION_NAME_LEN)) {
         return;
     }
-    bool matters = name != NULL && policy != NULL && policy_mentions(policy, name);
+    bool matters = name != NULL && generation != NULL &&
+                   policy_mentions(generation_policy(generation), name);
     pthread_mutex_lock(&names_mutex);
     fill(&entries[next++ % NAMES_COUNT], flat, name != NULL ? name : "");
     if (matters && !is_ruled(flat, name)) {

@@ -318,7 +318,7 @@ unpack_fds(int *fds, int count, int flags)
 void
 passing_unpack(struct msghdr *msg, int flags)
 {
-    if (load_process()->policy == NULL) {
+    if (!load_process()->is_on) {
         return; /* switched off: what is ours is of no use here */
     }
     for (struct cmsghdr *part = next_rights(msg, NULL); part != NULL;
@@ -379,7 +379,7 @@ passing_receive(int fd, struct msghdr *msg, int flags)
     } control;
     size_t room = msg->msg_controllen;
     size_t extra = CMSG_SPACE(FDS_MAX * sizeof(int));
-    if (room > sizeof(control) - extra || load_process()->policy == NULL) {
+    if (room > sizeof(control) - extra || !load_process()->is_on) {
         ssize_t result = real.recvmsg(fd, msg, flags);
         if (result >= 0) {
             passing_unpack(msg, flags);

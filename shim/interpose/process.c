@@ -33,7 +33,7 @@ _Fork(void)
         errno = ENOSYS;
         return -1;
     }
-    if (load_process()->policy == NULL) {
+    if (!load_process()->is_on) {
         return real._Fork();
     }
     load_fork_prepare();
@@ -72,7 +72,7 @@ clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
     pid_t *child_tid = va_arg(args, pid_t *);
     va_end(args);
     real_need();
-    if ((flags & CLONE_VM) != 0 || run == NULL || load_process()->policy == NULL) {
+    if ((flags & CLONE_VM) != 0 || run == NULL || !load_process()->is_on) {
         return real.clone(run, stack, flags, argument, parent_tid, tls, child_tid);
     }
     struct start start = {run, argument};
@@ -91,7 +91,7 @@ INTERPOSE void
 _exit(int status)
 {
     real_need();
-    if (load_process()->policy != NULL) {
+    if (load_process()->is_on) {
         session_close_all();
     }
     real._exit(status);

@@ -4,20 +4,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/groups.h"
+#include "config/problem.h"
 #include "shim/session/suite.h"
 
-struct entry {
+struct held {
+    _Atomic unsigned refs;
     struct material material;
-    WOLFSSL_CTX *by_role[2]; /* client, server */
+};
+
+struct context {
+    _Atomic unsigned refs;
+    const struct policy_identity *identity;
+    struct held *held;
+    WOLFSSL_CTX *by_role[2]; /* client, server; under context_mutex until made */
 };
 
 static pthread_mutex_t context_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct entry *entries;
 
 /* wolfSSL takes the numbers of the registry. */
 static_assert(WOLFSSL_X25519MLKEM768 == 0x11ec && WOLFSSL_ECC_X25519 == 29 &&
@@ -40,28 +48,81 @@ is_lost(const struct policy_identity *identity)
            is_forbidden(identity->trust) || is_forbidden(identity->crl);
 }
 
-int
-context_init(const struct policy *policy, bool may_be_lost, struct policy_report *report)
+static struct held *
+held_new(void)
 {
-    if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
-        report->problem(report->context, policy->path, 0, "wolfSSL does not start");
-        return -EINVAL;
+    struct held *held = calloc(1, sizeof(*held));
+    if (held != NULL) {
+        atomic_init(&held->refs, 1);
     }
-    entries = calloc(policy->identity_count + 1, sizeof(*entries));
-    if (entries == NULL) {
-        report->problem(report->context, policy->path, 0, "out of memory");
-        return -EINVAL;
+    return held;
+}
+
+static void
+held_unref(struct held *held)
+{
+    if (atomic_fetch_sub(&held->refs, 1) == 1) {
+        material_done(&held->material);
+        free(held);
     }
-    int result = 0;
-    for (size_t i = 0; i < policy->identity_count; i++) {
-        const struct policy_identity *identity = &policy->identities[i];
-        struct material *material = &entries[identity->index].material;
-        if ((!may_be_lost || !is_lost(identity)) &&
-            material_load(policy, identity, report, material) < 0) {
-            result = -EINVAL;
-        }
+}
+
+/* Takes the reference to held over. */
+static struct context *
+context_new(const struct policy_identity *identity, struct held *held)
+{
+    struct context *context = held != NULL ? calloc(1, sizeof(*context)) : NULL;
+    if (context != NULL) {
+        atomic_init(&context->refs, 1);
+        context->identity = identity;
+        context->held = held;
+    } else if (held != NULL) {
+        held_unref(held);
     }
-    return result;
+    return context;
+}
+
+struct context *
+context_load(const struct policy *policy, const struct policy_identity *identity,
+             bool may_be_lost, struct policy_report *report)
+{
+    struct context *context = context_new(identity, held_new());
+    if (context == NULL) {
+        problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
+        return NULL;
+    }
+    if ((!may_be_lost || !is_lost(identity)) &&
+        material_load(policy, identity, report, &context->held->material) < 0) {
+        context_unref(context);
+        return NULL;
+    }
+    return context;
+}
+
+struct context *
+context_renew(const struct context *old, const struct policy_identity *identity)
+{
+    atomic_fetch_add(&old->held->refs, 1);
+    return context_new(identity, old->held);
+}
+
+struct context *
+context_ref(struct context *context)
+{
+    atomic_fetch_add(&context->refs, 1);
+    return context;
+}
+
+void
+context_unref(struct context *context)
+{
+    if (context == NULL || atomic_fetch_sub(&context->refs, 1) != 1) {
+        return;
+    }
+    wolfSSL_CTX_free(context->by_role[0]);
+    wolfSSL_CTX_free(context->by_role[1]);
+    held_unref(context->held);
+    free(context);
 }
 
 static int
@@ -153,35 +214,33 @@ make(const struct policy_identity *identity, const struct material *material,
     return ctx;
 }
 
-bool
-context_has_material(const struct policy_identity *identity)
+const struct material *
+context_material(const struct context *context)
 {
-    return entries[identity->index].material.chain.data != NULL;
+    return &context->held->material;
+}
+
+bool
+context_has_material(const struct context *context)
+{
+    return context_material(context)->chain.data != NULL;
 }
 
 WOLFSSL_CTX *
-context_get(const struct policy_identity *identity, bool is_server)
+context_get(struct context *context, bool is_server)
 {
-    struct entry *entry = &entries[identity->index];
     pthread_mutex_lock(&context_mutex);
-    WOLFSSL_CTX *ctx = entry->by_role[is_server];
-    if (ctx == NULL && context_has_material(identity)) {
-        ctx = make(identity, &entry->material, is_server);
-        entry->by_role[is_server] = ctx;
+    WOLFSSL_CTX *ctx = context->by_role[is_server];
+    if (ctx == NULL && context_has_material(context)) {
+        ctx = make(context->identity, context_material(context), is_server);
+        context->by_role[is_server] = ctx;
     }
     pthread_mutex_unlock(&context_mutex);
     return ctx;
 }
 
-const struct material_blob *
-context_crl(const struct policy_identity *identity)
-{
-    return &entries[identity->index].material.crl;
-}
-
 const char *
-context_serial(const struct policy_identity *identity)
+context_serial(const struct context *context)
 {
-    return identity != NULL && entries != NULL ? entries[identity->index].material.serial
-                                               : NULL;
+    return context_material(context)->serial;
 }

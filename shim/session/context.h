@@ -1,6 +1,6 @@
 /*
- * The WOLFSSL_CTX of each identity and role: made when first needed from the material
- * that was read at start, shared by all handshakes.
+ * What an identity has: the material of its files as of one moment, and the WOLFSSL_CTX
+ * of each role, made when first needed and shared by all handshakes.
  */
 #ifndef SHIM_SESSION_CONTEXT_H
 #define SHIM_SESSION_CONTEXT_H
@@ -12,30 +12,40 @@
 #include "config/material.h"
 #include "config/policy.h"
 
+/* Counted; but for what is made when first needed it never changes. */
+struct context;
+
 /*
- * Keeps the policy and loads the material of every identity.
+ * Loads the material of an identity.
  *
- *   policy       in      must live on
- *   may_be_lost  in      an identity may be without its material, where this user has no
+ *   policy       in      the identity's; both must live as long as the context
+ *   may_be_lost  in      the identity may be without material, where this user has no
  *                        right to read its files
  *   report       in/out  gets every problem
  *
- * Returns  0, or -EINVAL when any problem was reported.
+ * Returns  a reference; NULL after a problem.
  */
-int context_init(const struct policy *policy, bool may_be_lost,
-                 struct policy_report *report);
+struct context *context_load(const struct policy *policy,
+                             const struct policy_identity *identity, bool may_be_lost,
+                             struct policy_report *report);
 
-/* Whether an identity has its material; without, nothing may be done in its name. */
-bool context_has_material(const struct policy_identity *identity);
+/* A context with the same material for the identity of another policy; NULL: no memory.
+ */
+struct context *context_renew(const struct context *old,
+                              const struct policy_identity *identity);
 
-/* The context of an identity and role; NULL when it cannot be made (ENOMEM), or when
- * there is no material. Threads. */
-WOLFSSL_CTX *context_get(const struct policy_identity *identity, bool is_server);
+struct context *context_ref(struct context *context);
+void context_unref(struct context *context); /* NULL does nothing */
 
-/* The revocation lists of an identity; empty without. */
-const struct material_blob *context_crl(const struct policy_identity *identity);
+/* Whether there is material; without, nothing may be done in the identity's name. */
+bool context_has_material(const struct context *context);
+const struct material *context_material(const struct context *context);
 
-/* Own certificate's serial, for the log. */
-const char *context_serial(const struct policy_identity *identity);
+/* The WOLFSSL_CTX of a role; NULL when it cannot be made (ENOMEM), or when there is no
+ * material. Threads; within session_fork_enter(), like all that wolfSSL keeps. */
+WOLFSSL_CTX *context_get(struct context *context, bool is_server);
+
+/* Own certificate's serial, for the log; empty without. */
+const char *context_serial(const struct context *context);
 
 #endif

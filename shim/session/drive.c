@@ -166,6 +166,7 @@ open_session(struct handle *handle, int fd, short *events)
     atomic_store(&session->state, SESSION_OPEN);
     handshake_free(handle->handshake);
     handle->handshake = NULL;
+    ruling_done(&handle->ruling);
     if (atomic_load(&session->early_was_full)) {
         wake_writers(fd);
     }

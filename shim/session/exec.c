@@ -43,7 +43,6 @@ move_content(struct handle *to, struct handle *from, int fd)
         memset(&new->holders, 0, sizeof(new->holders));
         atomic_store(&new->mappings, 1);
         holder_add(&new->holders, session_pid());
-        to->rule = from->rule;
         to->handed_over = true;
         leave_behind(from->session);
     }
@@ -89,19 +88,21 @@ session_memfd(const struct handle *handle)
 }
 
 struct handle *
-session_adopt(int memfd,
-              const struct policy_rule *(*rule)(const char *name, bool is_server))
+session_adopt(int memfd, struct ruling (*find)(const char *name, bool is_server))
 {
     struct handle *handle = pool_adopt(memfd);
     if (handle == NULL) {
         return NULL;
     }
     struct session *session = handle->session;
-    handle->rule = rule(session->rule, session->is_server);
+    handle->ruling = find(session->rule, session->is_server);
     handle->handed_over = true;
     if (record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
                          handle->conn.tx_buffer) < 0) {
-        handle->rule = NULL;
+        static const struct policy_rule no_memory = {.name = "",
+                                                     .mode = POLICY_MODE_DENY};
+        ruling_done(&handle->ruling);
+        handle->ruling.rule = &no_memory;
     }
     return handle;
 }
@@ -126,7 +127,8 @@ session_adopted(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
     struct failure failure;
-    if (handle->rule->mode != POLICY_MODE_MTLS && session_lock(session) == 0) {
+    const struct policy_rule *rule = handle->ruling.rule; /* NULL: we had it before */
+    if (rule != NULL && rule->mode != POLICY_MODE_MTLS && session_lock(session) == 0) {
         failure_set(&failure, REASON_DENIED_BY_RULE,
                     "after exec no rule %s lets the connection go on", session->rule);
         session_fail(handle, fd, EACCES, &failure);
@@ -134,4 +136,5 @@ session_adopted(struct handle *handle, int fd)
     } else if (record_pending(&handle->conn)) {
         service_watch(handle);
     }
+    ruling_done(&handle->ruling);
 }

@@ -117,6 +117,7 @@ inherit(struct handle *handle, void *context)
         /* It lingers in the parent alone. */
         handshake_free(handle->handshake);
         chain_unref(handle->chain);
+        ruling_done(&handle->ruling);
         return;
     }
     /* Another thread may have been at work on the expanded keys: make them anew. */

@@ -35,7 +35,7 @@ enum alert {
 struct handshake {
     WOLFSSL *ssl;
     struct session *session;
-    const struct policy_rule *rule;
+    struct ruling ruling; /* the reference is the owner's */
     struct failure failure;
     struct chain *chain; /* of the peer; NULL until it has verified */
     int judged;          /* judge_chain()'s answer, 0 until it has refused */
@@ -161,7 +161,7 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
                     "no memory for the peer's certificates");
         handshake->judged = -EPROTO;
     } else {
-        handshake->judged = judge_chain(session, handshake->rule, handshake->chain,
+        handshake->judged = judge_chain(session, &handshake->ruling, handshake->chain,
                                         &session->peer, &handshake->failure);
     }
     if (handshake->judged < 0) {
@@ -182,7 +182,8 @@ is_address(const char *name)
 static int
 send_server_name(struct handshake *handshake)
 {
-    const char *name = handshake->rule->peer_name != NULL ? handshake->rule->peer_name
+    const struct policy_rule *rule = handshake->ruling.rule;
+    const char *name = rule->peer_name != NULL ? rule->peer_name
                        : handshake->session->dialled_name[0] != '\0'
                            ? handshake->session->dialled_name
                            : NULL;
@@ -200,15 +201,15 @@ send_server_name(struct handshake *handshake)
 }
 
 struct handshake *
-handshake_new(struct session *session, const struct policy_rule *rule)
+handshake_new(struct session *session, const struct ruling *ruling)
 {
-    WOLFSSL_CTX *ctx = context_get(rule->identity, session->is_server);
+    WOLFSSL_CTX *ctx = context_get(ruling_context(ruling), session->is_server);
     struct handshake *handshake = ctx != NULL ? calloc(1, sizeof(*handshake)) : NULL;
     if (handshake == NULL) {
         return NULL;
     }
     handshake->session = session;
-    handshake->rule = rule;
+    handshake->ruling = *ruling;
     handshake->in_want = RECORD_HEADER_LEN;
     handshake->ssl = wolfSSL_new(ctx);
     if (handshake->ssl == NULL ||
@@ -361,7 +362,7 @@ group_of(const struct handshake *handshake)
 static int
 check_group(struct handshake *handshake)
 {
-    const char *const *name = handshake->rule->identity->groups;
+    const char *const *name = handshake->ruling.rule->identity->groups;
     const char *group = group_of(handshake);
     if (name == NULL) {
         return 0;

@@ -5,6 +5,7 @@
 #define SHIM_SESSION_HANDSHAKE_H
 
 #include "shim/session/chain.h"
+#include "shim/session/generation.h"
 #include "shim/session/session.h"
 
 /* The longest record that may arrive before keys are handed over. */
@@ -17,12 +18,13 @@ struct handshake;
  *
  *   session  in/out  gets the peer's identity as soon as its certificate is seen; must
  *                    outlive the handshake
- *   rule     in      identity, verify, peer_name, allow, deny
+ *   ruling   in      identity, verify, peer_name, allow, deny; the caller keeps its
+ *                    reference until the handshake is freed
  *
  * Returns  the handshake, freed by handshake_free(); NULL with errno ENOMEM.
  * Safe     allocates; one thread at a time.
  */
-struct handshake *handshake_new(struct session *session, const struct policy_rule *rule);
+struct handshake *handshake_new(struct session *session, const struct ruling *ruling);
 void handshake_free(struct handshake *handshake);
 
 /*

@@ -32,24 +32,26 @@ reference_name(const struct session *session, const struct policy_rule *rule,
 }
 
 static int
-judge_revocation(const struct policy_identity *identity, const struct chain *chain,
+judge_revocation(const struct ruling *ruling, const struct chain *chain,
                  struct failure *failure)
 {
+    const struct policy_identity *identity = ruling->rule->identity;
+    const struct material *material = context_material(ruling_context(ruling));
     int result = 0;
     for (int i = 0; result == 0 && identity->crl != NULL && i < chain_count(chain); i++) {
-        result = revocation_check(identity, context_crl(identity), chain_at(chain, i),
-                                  failure);
+        result = revocation_check(identity, &material->crl, chain_at(chain, i), failure);
     }
     return result;
 }
 
 int
-judge_chain(const struct session *session, const struct policy_rule *rule,
+judge_chain(const struct session *session, const struct ruling *ruling,
             const struct chain *chain, struct peer *peer, struct failure *failure)
 {
+    const struct policy_rule *rule = ruling->rule;
     char literal[INET6_ADDRSTRLEN];
     struct der_span leaf = chain_at(chain, 0);
-    int result = judge_revocation(rule->identity, chain, failure);
+    int result = judge_revocation(ruling, chain, failure);
     if (result < 0) {
         peer_describe(leaf.at, leaf.len, peer);
         return result;

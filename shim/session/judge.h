@@ -6,6 +6,7 @@
 #define SHIM_SESSION_JUDGE_H
 
 #include "shim/session/chain.h"
+#include "shim/session/generation.h"
 #include "shim/session/session.h"
 
 /*
@@ -13,7 +14,7 @@
  * revocation of each, then of the leaf its usage, its name, deny and allow.
  *
  *   session  in   its role, the name and the address that were dialled
- *   rule     in   identity, verify, peer_name, allow, deny
+ *   ruling   in   identity, verify, peer_name, allow, deny
  *   chain    in   as the peer sent it: CAs in trust were looked at when they were loaded
  *   peer     out  filled in whatever the verdict is
  *   failure  out  reason and words; untouched when let in
@@ -21,7 +22,7 @@
  * Returns  0 let in; -EACCES refused by deny or allow; -EPROTO for anything else.
  * Safe     threads; may write a warning to the log.
  */
-int judge_chain(const struct session *session, const struct policy_rule *rule,
+int judge_chain(const struct session *session, const struct ruling *ruling,
                 const struct chain *chain, struct peer *peer, struct failure *failure);
 
 #endif

@@ -21,6 +21,13 @@
 
 struct session_limits session_limits = {10000, 500};
 
+void
+session_set_limits(const struct policy *policy)
+{
+    session_limits.handshake_timeout_ms = policy->handshake_timeout_ms;
+    session_limits.connect_wait_ms = policy->connect_wait_ms;
+}
+
 int64_t
 session_now_ms(void)
 {
@@ -66,8 +73,9 @@ session_init_lock(struct session *session)
 
 static int
 init_session(struct handle *handle, int fd, bool is_server, bool connecting,
-             const struct policy_rule *rule, const char *name)
+             const struct ruling *ruling, const char *name)
 {
+    const struct policy_rule *rule = ruling->rule;
     struct session *session = handle->session;
     int result = session_init_lock(session);
     if (result == 0) {
@@ -80,10 +88,12 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     if (result < 0) {
         return result;
     }
-    handle->rule = rule;
+    handle->ruling = ruling_copy(ruling);
     session->magic = SESSION_MAGIC;
     session->layout = sizeof(*session);
     snprintf(session->rule, sizeof(session->rule), "%s", rule->name);
+    snprintf(session->own_serial, sizeof(session->own_serial), "%s",
+             context_serial(ruling_context(ruling)));
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
     holder_add(&session->holders, session_pid());
@@ -122,9 +132,10 @@ set_addresses(struct session *session, int fd, const union session_address *loca
 
 /* There is no handshake. Returns why not. */
 static int
-tell_why(const struct session *session, const struct policy_rule *rule)
+tell_why(const struct session *session, const struct ruling *ruling)
 {
-    if (context_has_material(rule->identity)) {
+    const struct policy_rule *rule = ruling->rule;
+    if (context_has_material(ruling_context(ruling))) {
         return -ENOMEM;
     }
     struct failure failure;
@@ -144,7 +155,7 @@ tell_why(const struct session *session, const struct policy_rule *rule)
 }
 
 int
-session_open(int fd, bool is_server, bool connecting, const struct policy_rule *rule,
+session_open(int fd, bool is_server, bool connecting, const struct ruling *ruling,
              const union session_address *local, const union session_address *remote,
              const char *name)
 {
@@ -152,13 +163,13 @@ session_open(int fd, bool is_server, bool connecting, const struct policy_rule *
     if (handle == NULL) {
         return -ENOMEM;
     }
-    int result = init_session(handle, fd, is_server, connecting, rule, name);
+    int result = init_session(handle, fd, is_server, connecting, ruling, name);
     if (result == 0) {
         set_addresses(handle->session, fd, local, remote);
         session_fork_enter();
-        handle->handshake = handshake_new(handle->session, rule);
+        handle->handshake = handshake_new(handle->session, ruling);
         session_fork_leave();
-        result = handle->handshake == NULL ? tell_why(handle->session, rule) : 0;
+        result = handle->handshake == NULL ? tell_why(handle->session, ruling) : 0;
     }
     /* A program that is exec'ed knows nothing of the session: it must not get the fd. */
     if (result == 0 && system_calls.fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
@@ -210,6 +221,7 @@ session_free(struct handle *handle)
     handle->handshake = NULL;
     chain_unref(handle->chain);
     handle->chain = NULL;
+    ruling_done(&handle->ruling);
     session_fork_leave();
     record_conn_done(&handle->conn);
     bool last = atomic_fetch_sub(&session->mappings, 1) == 1;
@@ -229,15 +241,15 @@ session_log(const struct handle *handle, enum audit_event event,
     const struct suite *suite = suite_by_number(session->cipher);
     struct audit_record line = AUDIT_RECORD_INIT;
     line.event = event;
-    line.rule = handle->rule->name;
+    line.rule = session->rule;
     line.has_direction = true;
-    line.direction = handle->rule->direction;
+    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
     line.local = &session->local.any;
     line.remote = &session->remote.any;
     line.dialled_name = session->dialled_name;
     line.peer = &session->peer;
     line.failure = failure;
-    line.own_serial = context_serial(handle->rule->identity);
+    line.own_serial = session->own_serial;
     if (suite != NULL) {
         line.version = session->version == 0x0304 ? "1.3" : "1.2";
         line.cipher = suite->name;

@@ -17,9 +17,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "config/material.h"
 #include "config/policy.h"
 #include "shim/record/record.h"
 #include "shim/session/audit.h"
+#include "shim/session/generation.h"
 #include "shim/session/holder.h"
 #include "shim/session/peer.h"
 #include "shim/session/reason.h"
@@ -82,7 +84,8 @@ struct session {
     bool is_server;
     bool resumed;
     union session_address local, remote;
-    char rule[SESSION_RULE_LEN]; /* its name, for a program that takes the session over */
+    char rule[SESSION_RULE_LEN]; /* the name of the one that let it in */
+    char own_serial[MATERIAL_SERIAL_LEN];
     char dialled_name[SESSION_NAME_LEN]; /* empty: an address was dialled */
     struct peer peer;
 };
@@ -96,10 +99,10 @@ struct handle {
     uint8_t *early; /* SESSION_EARLY_LEN bytes, shared memory */
     struct record_conn conn;
     struct handshake *handshake; /* under session->lock; NULL when not ours */
-    struct chain *chain; /* the peer's; NULL when another process made the handshake */
-    bool handed_over;    /* keys are in the record, early data may remain */
-    bool goes_along;     /* with the exec that is about to be made */
-    const struct policy_rule *rule;
+    struct chain *chain;  /* the peer's; NULL when another process made the handshake */
+    bool handed_over;     /* keys are in the record, early data may remain */
+    bool goes_along;      /* with the exec that is about to be made */
+    struct ruling ruling; /* under session->lock; empty once the session is open */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
     bool watched;
@@ -116,13 +119,13 @@ struct handle {
  *
  *   fd          in  the socket, not in the table yet; close-on-exec gets set
  *   connecting  in  the caller is about to connect() and calls session_dialled() then
- *   rule    in  mode mtls
+ *   ruling  in  mode mtls; the session takes a reference of its own
  *   remote  in  NULL: asked from the kernel
  *   name    in  the name dialled, NULL = none
  *
  * Returns  0, the fd is in the table; -errno and nothing has changed.
  */
-int session_open(int fd, bool is_server, bool connecting, const struct policy_rule *rule,
+int session_open(int fd, bool is_server, bool connecting, const struct ruling *ruling,
                  const union session_address *local, const union session_address *remote,
                  const char *name);
 
@@ -223,13 +226,12 @@ int session_memfd(const struct handle *handle);
  * Takes over a session that the image before exec has left.
  *
  *   memfd  in  taken over on success
- *   rule   in  finds a rule of today's policy by its name and direction; NULL = none
+ *   find   in  finds a rule of today's policy by its name and direction
  *
  * Returns  a handle with a reference for the caller, no fds yet; NULL: not one of ours.
  */
 struct handle *session_adopt(int memfd,
-                             const struct policy_rule *(*rule)(const char *name,
-                                                               bool is_server));
+                             struct ruling (*find)(const char *name, bool is_server));
 
 /* Whether this process is among its holders. */
 bool session_is_held(const struct handle *handle);
@@ -281,10 +283,11 @@ bool session_is_stranger(void);
 
 /* How long things may take; from the policy. */
 struct session_limits {
-    int64_t handshake_timeout_ms;
-    int64_t connect_wait_ms;
+    _Atomic int64_t handshake_timeout_ms;
+    _Atomic int64_t connect_wait_ms;
 };
 extern struct session_limits session_limits;
+void session_set_limits(const struct policy *policy);
 
 /* To be registered with pthread_atfork(). */
 void session_fork_prepare(void);
