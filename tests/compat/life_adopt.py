@@ -17,13 +17,15 @@ IDENTITY = 'echo "$MTLS_PEER_SUBJECT $MTLS_PEER_URI"; cat'
 class SuperServer:
     """Accepts in plaintext, as inetd does, and starts a program for each connection."""
 
-    def __init__(self, bed: Bed, argv, rule="mode = mtls\nidentity = own\n", systemd=False):
+    def __init__(self, bed: Bed, argv, rule="mode = mtls\nidentity = own\n", systemd=False,
+                 stderr_too=False):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.policy = bed.policy("server", f"[inbound test]\nlocal = *:{self.port}\n{rule}",
                                  {"own": bed.server_cert} if "own" in rule else None)
         self.argv = argv if PLAIN else [MTLS_RUN, "-p", self.policy, "--", *argv]
         self.systemd = systemd
+        self.stderr_too = stderr_too
         self.errors = open(bed.path("server.err"), "wb")
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -33,7 +35,7 @@ class SuperServer:
         env["MTLS_PEER_SUBJECT"] = "CN=forged"
         if not self.systemd:
             return subprocess.Popen(self.argv, stdin=conn, stdout=conn, env=env,
-                                    stderr=self.errors)
+                                    stderr=conn if self.stderr_too else self.errors)
         env["LISTEN_FDS"] = "1"
 
         def place():

@@ -1,0 +1,206 @@
+/*
+ * What libc writes to fd 2 by itself, behind our back: a governed connection may be there
+ * (inetd).  What goes by the stream stderr, as perror() and assert() do, is in stdio.c.
+ */
+#include "shim/interpose/governed.h"
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+enum { LINE_LEN = 1024 };
+
+/* By the wrapper, whatever fd 2 is. */
+static void
+say(const char *text, size_t len)
+{
+    (void)!write(STDERR_FILENO, text, len);
+}
+
+__attribute__((format(printf, 1, 2))) static void
+say_line(const char *format, ...)
+{
+    char line[LINE_LEN];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    if (len > 0) {
+        say(line, len < LINE_LEN ? (size_t)len : LINE_LEN - 1);
+    }
+}
+
+static const char *
+colon(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? ": " : "";
+}
+
+INTERPOSE void
+herror(const char *text)
+{
+    real_need();
+    if (!table_has(STDERR_FILENO)) {
+        real.herror(text);
+        return;
+    }
+    say_line("%s%s%s\n", text != NULL ? text : "", colon(text), hstrerror(h_errno));
+}
+
+/* libc has words for each si_code, which we have not. */
+INTERPOSE void
+psiginfo(const siginfo_t *info, const char *text)
+{
+    real_need();
+    if (!table_has(STDERR_FILENO)) {
+        real.psiginfo(info, text);
+        return;
+    }
+    say_line("%s%s%s (code %d, by process %d of user %u)\n", text != NULL ? text : "",
+             colon(text), strsignal(info->si_signo), info->si_code, (int)info->si_pid,
+             (unsigned)info->si_uid);
+}
+
+/* ---- backtrace_symbols_fd
+ * ------------------------------------------------------------------------- */
+
+/* For handlers of crashes: allocates nothing, as libc's own. */
+static void
+print_frame(int fd, void *address)
+{
+    char line[PATH_MAX + LINE_LEN];
+    Dl_info info = {0};
+    int len;
+    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
+        len = snprintf(line, sizeof(line), "[%p]\n", address);
+    } else {
+        const char *base =
+            info.dli_sname != NULL ? info.dli_saddr : (const char *)info.dli_fbase;
+        ptrdiff_t offset = (const char *)address - base;
+        len = snprintf(line, sizeof(line), "%s(%s%c0x%tx)[%p]\n", info.dli_fname,
+                       info.dli_sname != NULL ? info.dli_sname : "",
+                       offset < 0 ? '-' : '+', offset < 0 ? -offset : offset, address);
+    }
+    if (len > 0) {
+        (void)!write(fd, line,
+                     (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1);
+    }
+}
+
+INTERPOSE void
+backtrace_symbols_fd(void *const *frames, int count, int fd)
+{
+    real_need();
+    if (!table_has(fd)) {
+        real.backtrace_symbols_fd(frames, count, fd);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        print_frame(fd, frames[i]);
+    }
+}
+
+/* ---- syslog
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* LOG_PERROR is ours to do: libc never hears of it. */
+static struct {
+    const char *ident; /* the program's, as libc keeps it, too */
+    int options;
+} log_settings;
+
+INTERPOSE void
+openlog(const char *ident, int options, int facility)
+{
+    real_need();
+    log_settings.options = options;
+    if (ident != NULL) {
+        log_settings.ident = ident;
+    }
+    real.openlog(ident, options & ~LOG_PERROR, facility);
+}
+
+INTERPOSE void
+closelog(void)
+{
+    real_need();
+    log_settings.ident = NULL;
+    real.closelog();
+}
+
+static void
+print_to_stderr(int priority, const char *format, va_list args)
+{
+    int errno_before = errno; /* for %m, and for what comes after us */
+    if ((log_settings.options & LOG_PERROR) == 0 ||
+        (LOG_MASK(LOG_PRI(priority)) & setlogmask(0)) == 0) {
+        return;
+    }
+    char *text = NULL;
+    char *line = NULL;
+    char pid[16] = "";
+    int len = vasprintf(&text, format, args);
+    if (len >= 0) {
+        if ((log_settings.options & LOG_PID) != 0) {
+            snprintf(pid, sizeof(pid), "[%d]", (int)getpid());
+        }
+        const char *end = len > 0 && text[len - 1] == '\n' ? "" : "\n";
+        len = asprintf(&line, "%s%s: %s%s",
+                       log_settings.ident != NULL ? log_settings.ident
+                                                  : program_invocation_short_name,
+                       pid, text, end);
+        free(text);
+    }
+    if (len >= 0) {
+        say(line, (size_t)len);
+        free(line);
+    }
+    errno = errno_before;
+}
+
+INTERPOSE void
+vsyslog(int priority, const char *format, va_list args)
+{
+    va_list copy;
+    real_need();
+    va_copy(copy, args);
+    print_to_stderr(priority, format, copy);
+    va_end(copy);
+    real.vsyslog(priority, format, args);
+}
+
+INTERPOSE void
+syslog(int priority, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsyslog(priority, format, args);
+    va_end(args);
+}
+
+void __vsyslog_chk(int priority, int flag, const char *format, va_list args);
+void __syslog_chk(int priority, int flag, const char *format, ...);
+
+INTERPOSE void
+__vsyslog_chk(int priority, int flag, const char *format, va_list args)
+{
+    va_list copy;
+    real_need();
+    va_copy(copy, args);
+    print_to_stderr(priority, format, copy);
+    va_end(copy);
+    real.__vsyslog_chk(priority, flag, format, args);
+}
+
+INTERPOSE void
+__syslog_chk(int priority, int flag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    __vsyslog_chk(priority, flag, format, args);
+    va_end(args);
+}
