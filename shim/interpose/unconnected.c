@@ -16,9 +16,9 @@
 static bool
 is_of_interest(void)
 {
-    const struct load_process *process = load_process();
-    return process->policy != NULL &&
-           !policy_direction_is_plaintext(process->policy, POLICY_OUTBOUND);
+    GENERATION_SCOPE *generation = load_process()->is_on ? generation_acquire() : NULL;
+    return generation != NULL &&
+           !policy_direction_is_plaintext(generation_policy(generation), POLICY_OUTBOUND);
 }
 
 static void
@@ -111,14 +111,13 @@ judge(int fd, const union session_address *remote)
     if (!names_find(remote, name)) {
         name[0] = '\0';
     }
-    const struct policy_rule *rule =
-        govern_connection(fd, POLICY_OUTBOUND, NULL, remote, name);
-    if (govern_leaves_plaintext(rule)) {
+    RULING_SCOPE ruling = govern_connection(fd, POLICY_OUTBOUND, NULL, remote, name);
+    if (govern_leaves_plaintext(ruling.rule)) {
         table_mark(fd, TABLE_UNMARKED);
         return NULL;
     }
     table_mark(fd, TABLE_FOREIGN);
-    tell(rule, remote);
+    tell(ruling.rule, remote);
     return take(&session_foreign);
 }
 
