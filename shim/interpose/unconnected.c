@@ -12,13 +12,11 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* Whether a rule may want TLS on what programs connect. */
+/* Whatever the policy is now: another one may be loaded before somebody connects. */
 static bool
 is_of_interest(void)
 {
-    GENERATION_SCOPE *generation = load_process()->is_on ? generation_acquire() : NULL;
-    return generation != NULL &&
-           !policy_direction_is_plaintext(generation_policy(generation), POLICY_OUTBOUND);
+    return load_process()->is_on;
 }
 
 static void
