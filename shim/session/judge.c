@@ -1,8 +1,13 @@
 #include "shim/session/judge.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <time.h>
 
+#include "config/certs.h"
+#include "shim/session/anchor.h"
 #include "shim/session/context.h"
+#include "shim/session/peer_der.h"
 #include "shim/session/revocation.h"
 
 /* The name that the peer's certificate must carry; NULL when the rule asks for none. */
@@ -58,4 +63,68 @@ judge_chain(const struct session *session, const struct ruling *ruling,
     }
     return peer_judge(leaf.at, leaf.len, rule, reference_name(session, rule, literal),
                       peer, failure);
+}
+
+int
+judge_trust(const struct session *session, const struct ruling *ruling,
+            const struct chain *chain, struct failure *failure)
+{
+    WOLFSSL_CTX *ctx = context_get(ruling_context(ruling), session->is_server);
+    if (ctx == NULL) {
+        failure_set(failure, REASON_SHIM_ERROR, "the trust anchors are not at hand");
+        return -EPROTO;
+    }
+    if (!anchor_vouches(wolfSSL_CTX_GetCertManager(ctx), chain)) {
+        failure_set(failure, REASON_UNKNOWN_CA, NULL);
+        return -EPROTO;
+    }
+    return 0;
+}
+
+static int
+judge_date(struct der_span certificate, int64_t now, struct failure *failure)
+{
+    struct peer_parts parts;
+    struct der_item from;
+    struct der_item to;
+    int64_t from_s;
+    int64_t to_s;
+    if (!peer_der_certificate(certificate, &parts) || !der_next(&parts.validity, &from) ||
+        !der_next(&parts.validity, &to) ||
+        certs_read_time(from.whole.at, from.whole.len, &from_s) < 0 ||
+        certs_read_time(to.whole.at, to.whole.len, &to_s) < 0) {
+        failure_set(failure, REASON_BAD_CERTIFICATE, NULL);
+        return -EPROTO;
+    }
+    if (now < from_s || now > to_s) {
+        failure_set(failure, now < from_s ? REASON_NOT_YET_VALID : REASON_EXPIRED, NULL);
+        return -EPROTO;
+    }
+    return 0;
+}
+
+int
+judge_dates(const struct chain *chain, int64_t now, struct failure *failure)
+{
+    int result = 0;
+    for (int i = 0; result == 0 && i < chain_count(chain); i++) {
+        result = judge_date(chain_at(chain, i), now, failure);
+    }
+    return result;
+}
+
+int
+judge_chain_again(const struct session *session, const struct ruling *ruling,
+                  const struct chain *chain, struct peer *peer, struct failure *failure)
+{
+    int result = judge_trust(session, ruling, chain, failure);
+    if (result == 0) {
+        result = judge_dates(chain, time(NULL), failure);
+    }
+    if (result < 0) {
+        struct der_span leaf = chain_at(chain, 0);
+        peer_describe(leaf.at, leaf.len, peer);
+        return result;
+    }
+    return judge_chain(session, ruling, chain, peer, failure);
 }

@@ -25,4 +25,23 @@
 int judge_chain(const struct session *session, const struct ruling *ruling,
                 const struct chain *chain, struct peer *peer, struct failure *failure);
 
+/*
+ * Whether a trust anchor of today still vouches for certificates that were verified some
+ * time ago; their dates do not matter.
+ *
+ * Returns  0; -EPROTO with reason and words.
+ * Safe     threads, within session_fork_enter(); allocates.
+ */
+int judge_trust(const struct session *session, const struct ruling *ruling,
+                const struct chain *chain, struct failure *failure);
+
+/* Whether each of them is valid at a time, in seconds since the epoch. As above. */
+int judge_dates(const struct chain *chain, int64_t now, struct failure *failure);
+
+/* All there is to certificates that were verified some time ago: judge_trust(),
+ * judge_dates() and judge_chain(). */
+int judge_chain_again(const struct session *session, const struct ruling *ruling,
+                      const struct chain *chain, struct peer *peer,
+                      struct failure *failure);
+
 #endif

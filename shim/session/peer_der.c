@@ -48,15 +48,12 @@ find_san(struct der_span list, struct der_span *names)
     return list.len == 0;
 }
 
-/* Skips one SEQUENCE and takes the content of the one behind it. */
 static bool
-second_sequence(struct der_span *list, struct der_span *content)
+take_sequence(struct der_span *list, struct der_span *content)
 {
     struct der_item item;
-    for (int i = 0; i < 2; i++) {
-        if (!der_expect(list, PEER_DER_SEQUENCE, &item)) {
-            return false;
-        }
+    if (!der_expect(list, PEER_DER_SEQUENCE, &item)) {
+        return false;
     }
     *content = item.value;
     return true;
@@ -79,9 +76,10 @@ peer_der_certificate(struct der_span certificate, struct peer_parts *parts)
         return false;
     }
     parts->serial = item.value;
-    /* signature, issuer; validity, subject */
-    if (!second_sequence(&list, &parts->issuer) ||
-        !second_sequence(&list, &parts->subject) ||
+    struct der_span signature;
+    if (!take_sequence(&list, &signature) || !take_sequence(&list, &parts->issuer) ||
+        !take_sequence(&list, &parts->validity) ||
+        !take_sequence(&list, &parts->subject) ||
         !der_expect(&list, PEER_DER_SEQUENCE, &item)) {
         return false;
     }

@@ -40,11 +40,12 @@ enum peer_der_tag {
 
 /* Contents, without tag and length; empty where absent. */
 struct peer_parts {
-    struct der_span serial;  /* the INTEGER's bytes */
-    struct der_span issuer;  /* RDNs */
-    struct der_span subject; /* RDNs */
-    struct der_span spki;    /* SubjectPublicKeyInfo, with tag and length */
-    struct der_span san;     /* GeneralNames of the subjectAltName extension */
+    struct der_span serial;   /* the INTEGER's bytes */
+    struct der_span issuer;   /* RDNs */
+    struct der_span validity; /* two times, each with tag and length: from, to */
+    struct der_span subject;  /* RDNs */
+    struct der_span spki;     /* SubjectPublicKeyInfo, with tag and length */
+    struct der_span san;      /* GeneralNames of the subjectAltName extension */
 };
 
 /*
