@@ -14,7 +14,7 @@ words() {
 
 # The long options of a page's macros: ".Fl -name" and ".Op Fl -name" mean --name.
 page_options() { # FILE
-    sed -n 's/^\.\(It\|Op\|Ar\) .*/&/p' "$1" | { grep -oE 'Fl -[a-z]+' || true; } |
+    sed -n 's/^\.\(It\|Op\|Ar\) .*/&/p' "$1" | { grep -oE 'Fl -[a-z-]+' || true; } |
         sed 's/Fl -/--/' | sort -u | xargs
 }
 
@@ -34,9 +34,9 @@ offered() { # FUNCTION WORD...
     )
 }
 
-help=$("$BUILD/bin/mtls-run" --help | words '--[a-z]+')
+help=$("$BUILD/bin/mtls-run" --help | words '--[a-z][a-z-]*')
 same "mtls-run: page" "$help" "$(page_options "$ROOT/tools/run/mtls-run.1")"
-same "mtls-run: completion" "$help" "$(offered _mtls_run mtls-run -- | words '--[a-z]+')"
+same "mtls-run: completion" "$help" "$(offered _mtls_run mtls-run -- | words '--[a-z][a-z-]*')"
 short=$("$BUILD/bin/mtls-run" --help | words '^  -[a-zA-Z]' | tr -d ' ')
 same "mtls-run: short options in the page" "$short" \
     "$(grep '^\.It Fl' "$ROOT/tools/run/mtls-run.1" | words 'Fl [a-zA-Z]' | sed 's/Fl /-/g' |
@@ -46,9 +46,9 @@ commands=$("$BUILD/bin/mtlsctl" --help | words '^  [a-z]+')
 same "mtlsctl: commands offered" "$commands" \
     "$(offered _mtlsctl mtlsctl "" | { grep -v '^-' || true; } | sort | xargs)"
 for command in check explain; do
-    help=$("$BUILD/bin/mtlsctl" "$command" --help | words '^  --[a-z]+')
+    help=$("$BUILD/bin/mtlsctl" "$command" --help | words '^  --[a-z-]+')
     same "mtlsctl $command: completion" "$help" \
-        "$(offered _mtlsctl mtlsctl "$command" -- | words '--[a-z]+')"
+        "$(offered _mtlsctl mtlsctl "$command" -- | words '--[a-z][a-z-]*')"
     check "mtlsctl $command: in the page" grep -q "^\.It Cm $command" "$ROOT/tools/ctl/mtlsctl.1"
     for option in $help; do
         check "mtlsctl $command: $option is in the page" grep -qE \
@@ -56,14 +56,14 @@ for command in check explain; do
     done
 done
 
-ca=$("$BUILD/bin/mtlsctl" ca --help | words '^  [a-z]+')
-same "mtlsctl ca: commands offered" "$ca --help" \
-    "$(offered _mtlsctl mtlsctl ca "" | sort | xargs | sed 's/^--help \(.*\)/\1 --help/')"
+ca=$("$BUILD/bin/mtlsctl" ca --help | words '^  [a-z0-9]+')
+same "mtlsctl ca: commands offered" "$ca" \
+    "$(offered _mtlsctl mtlsctl ca "" | { grep -v '^-' || true; } | sort | xargs)"
 all=
 for command in $ca; do
-    help=$("$BUILD/bin/mtlsctl" ca "$command" --help | words '^  --[a-z]+')
+    help=$("$BUILD/bin/mtlsctl" ca "$command" --help | words '^  --[a-z-]+')
     same "mtlsctl ca $command: completion" "$help" \
-        "$(offered _mtlsctl mtlsctl ca "$command" -- | words '--[a-z]+')"
+        "$(offered _mtlsctl mtlsctl ca "$command" -- | words '--[a-z][a-z-]*')"
     check "mtlsctl ca $command: in the page" grep -q "^\.Cm ca $command" "$ROOT/tools/ctl/mtlsctl.1"
     all="$all $help"
 done

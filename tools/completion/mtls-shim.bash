@@ -52,7 +52,7 @@ _mtlsctl_issued() {
 _mtlsctl_ca() {
     local cur=$1 prev=$2 command=$3 options=
     case $prev in
-        --dir | --out)
+        --dir | --out | --in | --csr | --passphrase-file)
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             return
             ;;
@@ -60,16 +60,25 @@ _mtlsctl_ca() {
             mapfile -t COMPREPLY < <(compgen -W "p256 p384 ed25519 rsa2048 rsa3072" -- "$cur")
             return
             ;;
-        --name | --dns | --ip | --uri | --cn | --ou | --days | --serial) return ;;
+        --permit | --exclude)
+            mapfile -t COMPREPLY < <(compgen -W "dns: ip: uri:" -- "$cur")
+            return
+            ;;
+        --name | --dns | --ip | --uri | --cn | --ou | --days | --serial | --path-length) return ;;
     esac
     case $command in
-        init) options="--dir --name --key --days --help" ;;
+        init) options="--dir --name --path-length --key --days --help" ;;
+        sub) options="--dir --out --name --path-length --permit --exclude --key --days --help" ;;
         issue) options="--dir --key --dns --ip --uri --cn --ou --server --client --days --out --help" ;;
+        sign) options="--dir --csr --take-names --take-usage --take-subject --dry-run --dns --ip
+            --uri --cn --ou --server --client --days --out --force --help" ;;
+        renew) options="--dir --keep-key --key --days --out --help" ;;
+        p12) options="--dir --passphrase-file --in --out --force --help" ;;
         revoke) options="--dir --serial --help" ;;
-        crl) options="--dir --days --out --help" ;;
-        list) options="--dir --help" ;;
+        crl) options="--dir --days --out --all --help" ;;
+        list) options="--dir --json --help" ;;
     esac
-    if [[ $cur != -* && ($command == issue || $command == revoke) ]]; then
+    if [[ $cur != -* && $command =~ ^(issue|renew|p12|revoke)$ ]]; then
         options=$(_mtlsctl_issued)
     fi
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
@@ -113,7 +122,8 @@ _mtlsctl() {
     elif [[ ${COMP_WORDS[1]} != ca ]]; then
         :
     elif ((COMP_CWORD == 2)); then
-        mapfile -t COMPREPLY < <(compgen -W "init issue revoke crl list --help" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "init sub issue sign renew p12 revoke crl
+            list --help" -- "$cur")
     else
         _mtlsctl_ca "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "${COMP_WORDS[2]}"
     fi

@@ -1,8 +1,13 @@
 #include "tools/ctl/ca.h"
 
 #include "tools/ctl/ca_issue.h"
+#include "tools/ctl/ca_list.h"
 #include "tools/ctl/ca_options.h"
+#include "tools/ctl/ca_p12.h"
+#include "tools/ctl/ca_renew.h"
 #include "tools/ctl/ca_revoke.h"
+#include "tools/ctl/ca_sign.h"
+#include "tools/ctl/ca_sub.h"
 #include "tools/ctl/ctl.h"
 
 #include <errno.h>
@@ -35,7 +40,9 @@ run(const struct ca_options *options)
     case CA_REVOKE:
         return ca_revoke(options);
     case CA_LIST:
-        return ca_revoke_list(options);
+        return ca_list(options);
+    case CA_P12:
+        return ca_p12(options);
     default:
         break;
     }
@@ -47,8 +54,17 @@ run(const struct ca_options *options)
     case CA_INIT:
         rc = ca_issue_init(options, &rng);
         break;
+    case CA_SUB:
+        rc = ca_sub(options, &rng);
+        break;
     case CA_ISSUE:
         rc = ca_issue(options, &rng);
+        break;
+    case CA_SIGN:
+        rc = ca_sign(options, &rng);
+        break;
+    case CA_RENEW:
+        rc = ca_renew(options, &rng);
         break;
     default:
         rc = ca_revoke_crl(options, &rng);

@@ -5,11 +5,11 @@
 #include "tools/ctl/ca.h"
 #include "tools/ctl/ca_index.h"
 #include "tools/ctl/ca_key.h"
-#include "tools/ctl/ca_san.h"
+#include "tools/ctl/ca_template.h"
 
 #define CA_CERT_PEM_MAX 32768
 #define CA_CERT_DER_MAX 20480
-#define CA_CERT_TEXT_MAX 63 /* longest CN and OU: wolfSSL keeps 64 bytes of each */
+#define CA_CERT_TEXT_MAX 63 /* longest CN and OU; RFC 5280 allows 64 */
 #define CA_CERT_KEY_ID 20
 
 struct ca_authority {
@@ -20,16 +20,9 @@ struct ca_authority {
     size_t subject_len;
     uint8_t key_id[CA_CERT_KEY_ID];
     int64_t not_after;
-};
-
-struct ca_request {
-    const char *cn;
-    const char *ou; /* NULL = none */
-    struct ca_san san[CA_MAX_NAMES];
-    size_t san_count;
-    int64_t not_after;
-    bool server;
-    bool client;
+    int path_len; /* how many CAs may be below it; -1 = no limit */
+    char *chain;  /* PEM: itself and what is above it but the root; "" for a root */
+    size_t chain_len;
 };
 
 /* A certificate as it leaves the maker. */
@@ -46,29 +39,40 @@ int ca_cert_text_check(const char *option, const char *text)
     __attribute__((warn_unused_result));
 
 /*
- * Makes the certificate of a new CA, signed with its own key.
+ * Makes the certificate of a new root, signed with its own key.
  *
  * Returns  0 or -E..., reported.
  */
-int ca_cert_root(struct ca_key *key, const char *name, int64_t not_after, WC_RNG *rng,
+int ca_cert_root(struct ca_key *key, const struct ca_template *template, WC_RNG *rng,
                  struct ca_made *made) __attribute__((warn_unused_result));
 
 /*
- * Makes a leaf certificate; its end is not later than the CA's.
+ * Makes a certificate; its end is not later than the CA's.
  *
  *   authority  in   loaded
- *   request    in   checked
- *   key        in   the leaf's
+ *   template   in   what it says
  *   made       out
  *
  * Returns  0; -EIO when wolfSSL refuses, also when the result does not verify against
- *          the CA's certificate (a key that is not the certificate's); all reported.
+ *          the CA's certificate (its name constraints, a key that is not the
+ *          certificate's); all reported.
  */
-int ca_cert_leaf(struct ca_authority *authority, const struct ca_request *request,
-                 struct ca_key *key, WC_RNG *rng, struct ca_made *made)
+int ca_cert_make(struct ca_authority *authority, const struct ca_template *template,
+                 WC_RNG *rng, struct ca_made *made) __attribute__((warn_unused_result));
+
+/*
+ * Makes a certificate of a key of ours; with authority NULL that of a new root.
+ *
+ * Returns  0 or -E..., reported.
+ */
+int ca_cert_issue(struct ca_authority *authority, const struct ca_request *request,
+                  struct ca_key *key, WC_RNG *rng, struct ca_made *made)
     __attribute__((warn_unused_result));
 
-/* Loads ca.pem and ca.key; 0 or -E..., reported. */
+/* Whether the CA has signed a certificate; one that has expired is still its own. */
+bool ca_cert_is_ours(const struct ca_authority *authority, struct der_span der);
+
+/* Loads ca.pem, ca.key and chain.pem; 0 or -E..., reported. */
 int ca_cert_load(const struct ca_store *store, struct ca_authority *authority)
     __attribute__((warn_unused_result));
 

@@ -15,10 +15,6 @@
  * A CRL is framed like a certificate, so wc_SignCert_ex() signs it.
  */
 
-#define TAG_INTEGER 0x02
-#define TAG_OCTETS 0x04
-#define TAG_SEQUENCE 0x30
-#define TAG_CONTEXT_0 0xa0
 #define TAG_KEY_ID 0x80
 
 #define ENTRY_MAX 64      /* a revoked certificate in DER: 20 octets, a date, heads */
@@ -28,36 +24,6 @@ static int
 hex_digit(char c)
 {
     return c >= 'a' ? c - 'a' + 10 : c - '0';
-}
-
-/* An INTEGER without superfluous octets, from its big-endian octets. */
-static void
-put_integer(struct ca_der *der, const uint8_t *octets, size_t len)
-{
-    size_t since = ca_der_len(der);
-    static const uint8_t zero = 0;
-
-    while (len > 1 && octets[0] == 0) {
-        octets++;
-        len--;
-    }
-    ca_der_raw(der, octets, len);
-    if (len == 0 || (octets[0] & 0x80) != 0) {
-        ca_der_raw(der, &zero, 1);
-    }
-    ca_der_wrap(der, TAG_INTEGER, since);
-}
-
-static void
-put_time(struct ca_der *der, int64_t when)
-{
-    uint8_t text[CA_DER_TIME_LEN];
-    size_t len = ca_der_time((time_t)when, text);
-
-    if (len == 0) {
-        der->overflow = true;
-    }
-    ca_der_raw(der, text, len);
 }
 
 static void
@@ -71,9 +37,9 @@ put_entry(struct ca_der *der, const struct ca_entry *entry)
         serial[i] = (uint8_t)(hex_digit(entry->serial[2 * i]) << 4 |
                               hex_digit(entry->serial[2 * i + 1]));
     }
-    put_time(der, entry->revoked_at);
-    put_integer(der, serial, len);
-    ca_der_wrap(der, TAG_SEQUENCE, since);
+    ca_der_moment(der, entry->revoked_at);
+    ca_der_integer(der, serial, len);
+    ca_der_wrap(der, CA_DER_SEQUENCE, since);
 }
 
 /* crlNumber and authorityKeyIdentifier, both of which RFC 5280 demands. */
@@ -89,45 +55,18 @@ put_extensions(struct ca_der *der, const struct ca_authority *authority, uint64_
     for (size_t i = 0; i < sizeof(octets); i++) {
         octets[i] = (uint8_t)(number >> (56 - 8 * i));
     }
-    put_integer(der, octets, sizeof(octets));
-    ca_der_wrap(der, TAG_OCTETS, since);
+    ca_der_integer(der, octets, sizeof(octets));
+    ca_der_wrap(der, CA_DER_OCTETS, since);
     ca_der_raw(der, crl_number, sizeof(crl_number));
-    ca_der_wrap(der, TAG_SEQUENCE, since);
+    ca_der_wrap(der, CA_DER_SEQUENCE, since);
     since = ca_der_len(der);
     ca_der_element(der, TAG_KEY_ID, authority->key_id, sizeof(authority->key_id));
-    ca_der_wrap(der, TAG_SEQUENCE, since);
-    ca_der_wrap(der, TAG_OCTETS, since);
+    ca_der_wrap(der, CA_DER_SEQUENCE, since);
+    ca_der_wrap(der, CA_DER_OCTETS, since);
     ca_der_raw(der, key_id, sizeof(key_id));
-    ca_der_wrap(der, TAG_SEQUENCE, since);
-    ca_der_wrap(der, TAG_SEQUENCE, all);
-    ca_der_wrap(der, TAG_CONTEXT_0, all);
-}
-
-static void
-put_algorithm(struct ca_der *der, int signature)
-{
-    static const uint8_t ecdsa256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
-                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
-    static const uint8_t ecdsa384[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
-                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x03};
-    static const uint8_t rsa256[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
-                                     0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00};
-    static const uint8_t ed25519[] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
-
-    switch (signature) {
-    case CTC_SHA256wECDSA:
-        ca_der_raw(der, ecdsa256, sizeof(ecdsa256));
-        break;
-    case CTC_SHA384wECDSA:
-        ca_der_raw(der, ecdsa384, sizeof(ecdsa384));
-        break;
-    case CTC_SHA256wRSA:
-        ca_der_raw(der, rsa256, sizeof(rsa256));
-        break;
-    default:
-        ca_der_raw(der, ed25519, sizeof(ed25519));
-        break;
-    }
+    ca_der_wrap(der, CA_DER_SEQUENCE, since);
+    ca_der_wrap(der, CA_DER_SEQUENCE, all);
+    ca_der_wrap(der, CA_DER_CONTEXT_0, all);
 }
 
 /* TBSCertList, last element first. */
@@ -147,14 +86,14 @@ put_list(struct ca_der *der, const struct ca_authority *authority,
     }
     /* An empty list is left out, not written empty. */
     if (ca_der_len(der) != since) {
-        ca_der_wrap(der, TAG_SEQUENCE, since);
+        ca_der_wrap(der, CA_DER_SEQUENCE, since);
     }
-    put_time(der, next_update);
-    put_time(der, (int64_t)time(NULL) - CA_BACKDATE_S);
-    ca_der_element(der, TAG_SEQUENCE, authority->subject, authority->subject_len);
-    put_algorithm(der, authority->key.signature);
-    put_integer(der, &version_2, 1);
-    ca_der_wrap(der, TAG_SEQUENCE, 0);
+    ca_der_moment(der, next_update);
+    ca_der_moment(der, (int64_t)time(NULL) - CA_BACKDATE_S);
+    ca_der_element(der, CA_DER_SEQUENCE, authority->subject, authority->subject_len);
+    ca_der_algorithm(der, authority->key.signature);
+    ca_der_integer(der, &version_2, 1);
+    ca_der_wrap(der, CA_DER_SEQUENCE, 0);
 }
 
 static int

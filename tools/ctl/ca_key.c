@@ -9,21 +9,18 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
-#define DER_MAX 6144 /* RSA of 4096 bits and more, PKCS#8 */
-
 static const struct kind {
     const char *name;
     int type;
-    int cert_type;
     int size; /* ECC: bytes; RSA: bits */
     int curve;
     int signature;
 } kinds[] = {
-    {"p256", ECC_TYPE, ECC_KEY, 32, ECC_SECP256R1, CTC_SHA256wECDSA},
-    {"p384", ECC_TYPE, ECC_KEY, 48, ECC_SECP384R1, CTC_SHA384wECDSA},
-    {"ed25519", ED25519_TYPE, ED25519_KEY, ED25519_KEY_SIZE, 0, CTC_ED25519},
-    {"rsa2048", RSA_TYPE, RSA_KEY, 2048, 0, CTC_SHA256wRSA},
-    {"rsa3072", RSA_TYPE, RSA_KEY, 3072, 0, CTC_SHA256wRSA},
+    {"p256", ECC_TYPE, 32, ECC_SECP256R1, CTC_SHA256wECDSA},
+    {"p384", ECC_TYPE, 48, ECC_SECP384R1, CTC_SHA384wECDSA},
+    {"ed25519", ED25519_TYPE, ED25519_KEY_SIZE, 0, CTC_ED25519},
+    {"rsa2048", RSA_TYPE, 2048, 0, CTC_SHA256wRSA},
+    {"rsa3072", RSA_TYPE, 3072, 0, CTC_SHA256wRSA},
 };
 
 static const struct kind *
@@ -45,7 +42,7 @@ ca_key_known(const char *kind)
 
 /* Prepares the empty wolfCrypt key of a type. */
 static int
-key_init(struct ca_key *key, int type, int cert_type, int signature)
+key_init(struct ca_key *key, int type, int signature)
 {
     int rc;
 
@@ -59,7 +56,6 @@ key_init(struct ca_key *key, int type, int cert_type, int signature)
     }
     if (rc == 0) {
         key->type = type;
-        key->cert_type = cert_type;
         key->signature = signature;
     }
     return rc;
@@ -75,7 +71,7 @@ ca_key_make(const char *name, WC_RNG *rng, struct ca_key *key)
     if (kind == NULL) {
         return -EINVAL;
     }
-    rc = key_init(key, kind->type, kind->cert_type, kind->signature);
+    rc = key_init(key, kind->type, kind->signature);
     if (rc == 0 && kind->type == ECC_TYPE) {
         rc = wc_ecc_make_key_ex(rng, kind->size, &key->u.ecc, kind->curve);
     } else if (rc == 0 && kind->type == RSA_TYPE) {
@@ -95,7 +91,7 @@ static int
 try_type(const uint8_t *der, word32 len, struct ca_key *key, const struct kind *kind)
 {
     word32 at = 0;
-    int rc = key_init(key, kind->type, kind->cert_type, kind->signature);
+    int rc = key_init(key, kind->type, kind->signature);
 
     if (rc == 0 && kind->type == ECC_TYPE) {
         rc = wc_EccPrivateKeyDecode(der, &at, &key->u.ecc, len);
@@ -130,7 +126,7 @@ int
 ca_key_parse(const char *pem, size_t len, struct ca_key *key)
 {
     static const char *const order[] = {"p256", "ed25519", "rsa2048"};
-    uint8_t der[DER_MAX];
+    uint8_t der[CA_KEY_DER_MAX];
     int rc = -EBADMSG;
     int der_len =
         wc_KeyPemToDer((const unsigned char *)pem, (int)len, der, (int)sizeof(der), NULL);
@@ -148,10 +144,10 @@ ca_key_parse(const char *pem, size_t len, struct ca_key *key)
 
 /* The key as PKCS#8 DER; its length or wolfSSL's error. */
 static int
-key_der(struct ca_key *key, uint8_t der[DER_MAX])
+key_der(struct ca_key *key, uint8_t der[CA_KEY_DER_MAX])
 {
-    uint8_t plain[DER_MAX];
-    word32 len = DER_MAX;
+    uint8_t plain[CA_KEY_DER_MAX];
+    word32 len = CA_KEY_DER_MAX;
     int rc;
 
     if (key->type == ED25519_TYPE) {
@@ -169,10 +165,30 @@ key_der(struct ca_key *key, uint8_t der[DER_MAX])
     return rc;
 }
 
+static int
+cannot_write(int rc)
+{
+    return ca_error(-EIO, "cannot write a key: %s", wc_GetErrorString(rc));
+}
+
+int
+ca_key_traditional(struct ca_key *key, uint8_t der[CA_KEY_DER_MAX])
+{
+    int rc;
+
+    if (key->type == ED25519_TYPE) {
+        return ca_error(-ENOTSUP, "an Ed25519 key cannot be written as PKCS#12 here; use "
+                                  "NAME.pem and NAME.key, or another --key");
+    }
+    rc = key->type == ECC_TYPE ? wc_EccKeyToDer(&key->u.ecc, der, CA_KEY_DER_MAX)
+                               : wc_RsaKeyToDer(&key->u.rsa, der, CA_KEY_DER_MAX);
+    return rc > 0 ? rc : cannot_write(rc);
+}
+
 int
 ca_key_pem(struct ca_key *key, char pem[CA_KEY_PEM_MAX])
 {
-    uint8_t der[DER_MAX];
+    uint8_t der[CA_KEY_DER_MAX];
     int rc = key_der(key, der);
 
     if (rc > 0) {
@@ -180,10 +196,35 @@ ca_key_pem(struct ca_key *key, char pem[CA_KEY_PEM_MAX])
                          PKCS8_PRIVATEKEY_TYPE);
     }
     explicit_bzero(der, sizeof(der));
-    if (rc <= 0) {
-        return ca_error(-EIO, "cannot write a private key: %s", wc_GetErrorString(rc));
+    return rc > 0 ? rc : cannot_write(rc);
+}
+
+int
+ca_key_spki(struct ca_key *key, uint8_t spki[CA_KEY_SPKI_MAX])
+{
+    int rc;
+
+    if (key->type == ECC_TYPE) {
+        rc = wc_EccPublicKeyToDer(&key->u.ecc, spki, CA_KEY_SPKI_MAX, 1);
+    } else if (key->type == RSA_TYPE) {
+        rc = wc_RsaKeyToPublicDer(&key->u.rsa, spki, CA_KEY_SPKI_MAX);
+    } else {
+        rc = wc_Ed25519PublicKeyToDer(&key->u.ed25519, spki, CA_KEY_SPKI_MAX, 1);
     }
-    return rc;
+    return rc > 0 ? rc : cannot_write(rc);
+}
+
+const char *
+ca_key_kind(struct ca_key *key)
+{
+    if (key->type == ED25519_TYPE) {
+        return "ed25519";
+    }
+    if (key->type == ECC_TYPE) {
+        return wc_ecc_size(&key->u.ecc) > 32 ? "p384" : "p256";
+    }
+    /* A larger one than we make is not replaced by a small one. */
+    return wc_RsaEncryptSize(&key->u.rsa) > 2048 / 8 ? "rsa3072" : "rsa2048";
 }
 
 void

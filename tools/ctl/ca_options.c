@@ -11,7 +11,9 @@
 
 #define BIT(command) (1u << (command))
 #define ALL (BIT(CA_COMMANDS) - 1)
+#define LEAF (BIT(CA_ISSUE) | BIT(CA_SIGN))
 #define MAX_DAYS 36500
+#define MAX_PATH_LEN 9 /* no chain may be longer than wolfSSL takes */
 #define DAY_S (24 * 60 * 60)
 
 static const struct {
@@ -20,7 +22,11 @@ static const struct {
     const char *what;
 } commands[CA_COMMANDS] = {
     [CA_INIT] = {"init", NULL, "make a new CA"},
-    [CA_ISSUE] = {"issue", "NAME", "make a key and a certificate, or renew them"},
+    [CA_SUB] = {"sub", "NAME", "make a CA below this one, in DIR/NAME"},
+    [CA_ISSUE] = {"issue", "NAME", "make a key and a certificate, or make them anew"},
+    [CA_SIGN] = {"sign", "NAME", "make the certificate for a request (CSR)"},
+    [CA_RENEW] = {"renew", "NAME", "make a certificate anew that says the same"},
+    [CA_P12] = {"p12", "NAME", "write key, certificate and chain as PKCS#12"},
     [CA_REVOKE] = {"revoke", "[NAME]", "revoke a certificate"},
     [CA_CRL] = {"crl", NULL, "write the revocation list"},
     [CA_LIST] = {"list", NULL, "list what was issued"},
@@ -33,22 +39,43 @@ static const struct option_row {
     unsigned commands;
 } rows[] = {
     {"dir", "DIR", "directory of the CA (default: ./" CA_DEFAULT_DIR ")", ALL},
-    {"name", "CN", "the CA's name (default: " CA_DEFAULT_NAME ")", BIT(CA_INIT)},
-    {"key", "KIND", CA_KEY_KINDS " (default: " CA_DEFAULT_KEY ")",
-     BIT(CA_INIT) | BIT(CA_ISSUE)},
-    {"dns", "NAME", "alternative name; without any, NAME itself", BIT(CA_ISSUE)},
-    {"ip", "ADDRESS", "alternative name, IPv4 or IPv6", BIT(CA_ISSUE)},
-    {"uri", "URI", "alternative name, such as spiffe://corp/ns/shop/sa/web",
-     BIT(CA_ISSUE)},
-    {"cn", "CN", "common name (default: NAME)", BIT(CA_ISSUE)},
-    {"ou", "OU", "organisational unit", BIT(CA_ISSUE)},
-    {"server", NULL, "for servers only (default: servers and clients)", BIT(CA_ISSUE)},
-    {"client", NULL, "for clients only", BIT(CA_ISSUE)},
+    {"name", "CN", "the CA's name (default: " CA_DEFAULT_NAME "; sub: NAME)",
+     BIT(CA_INIT) | BIT(CA_SUB)},
+    {"path-length", "N", "how many CAs may be below it (default: 0)",
+     BIT(CA_INIT) | BIT(CA_SUB)},
+    {"permit", "KIND:WHAT",
+     "issue only for dns:DOMAIN, ip:ADDRESS/BITS or uri:HOST of this kind", BIT(CA_SUB)},
+    {"exclude", "KIND:WHAT", "never issue for this dns:, ip: or uri:", BIT(CA_SUB)},
+    {"csr", "FILE", "the request, PEM", BIT(CA_SIGN)},
+    {"take-names", NULL, "take the alternative names that it asks for", BIT(CA_SIGN)},
+    {"take-usage", NULL, "take the usage that it asks for: server, client", BIT(CA_SIGN)},
+    {"take-subject", NULL, "take its subject instead of --cn and --ou", BIT(CA_SIGN)},
+    {"dry-run", NULL, "show what it asks for and would get, and stop", BIT(CA_SIGN)},
+    {"keep-key", NULL, "keep the key (default: a new one of the same kind)",
+     BIT(CA_RENEW)},
+    {"key", "KIND", CA_KEY_KINDS " (default: " CA_DEFAULT_KEY "; renew: as it was)",
+     BIT(CA_INIT) | BIT(CA_SUB) | BIT(CA_ISSUE) | BIT(CA_RENEW)},
+    {"dns", "NAME", "alternative name; without any, NAME itself", LEAF},
+    {"ip", "ADDRESS", "alternative name, IPv4 or IPv6", LEAF},
+    {"uri", "URI", "alternative name, such as spiffe://corp/ns/shop/sa/web", LEAF},
+    {"cn", "CN", "common name (default: NAME)", LEAF},
+    {"ou", "OU", "organisational unit", LEAF},
+    {"server", NULL, "for servers only (default: servers and clients)", LEAF},
+    {"client", NULL, "for clients only", LEAF},
+    {"passphrase-file", "FILE", "what to encrypt it with is its first line", BIT(CA_P12)},
+    {"in", "DIR", "directory of NAME.pem and NAME.key (default: the CA's)", BIT(CA_P12)},
     {"serial", "HEX", "revoke this certificate only", BIT(CA_REVOKE)},
-    {"days", "N", "validity: CA 3650, certificate 365, revocation list 30 days",
-     BIT(CA_INIT) | BIT(CA_ISSUE) | BIT(CA_CRL)},
-    {"out", "PATH", "issue: directory of NAME.pem and NAME.key; crl: the file to write",
-     BIT(CA_ISSUE) | BIT(CA_CRL)},
+    {"days", "N",
+     "validity: CA 3650, CA below it 1825, certificate 365, renewed as before, "
+     "revocation list 30 days",
+     BIT(CA_INIT) | BIT(CA_SUB) | LEAF | BIT(CA_RENEW) | BIT(CA_CRL)},
+    {"out", "PATH",
+     "issue, sign, renew: directory of NAME.pem and NAME.key; sub: its directory; crl, "
+     "p12: the file",
+     LEAF | BIT(CA_SUB) | BIT(CA_RENEW) | BIT(CA_P12) | BIT(CA_CRL)},
+    {"force", NULL, "replace a file that is there", BIT(CA_SIGN) | BIT(CA_P12)},
+    {"all", NULL, "write the lists of the CAs below it, too", BIT(CA_CRL)},
+    {"json", NULL, "as JSON", BIT(CA_LIST)},
     {"help", NULL, "show this text", ALL},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -75,11 +102,18 @@ print_usage(FILE *out, enum ca_command command)
 static void
 print_help(enum ca_command command)
 {
+    int width = 0;
+
     print_usage(stdout, command);
     printf("%s\n\n", commands[command].what);
     for (size_t i = 0; i < ROWS; i++) {
+        if ((rows[i].commands & BIT(command)) != 0 && (int)strlen(rows[i].name) > width) {
+            width = (int)strlen(rows[i].name);
+        }
+    }
+    for (size_t i = 0; i < ROWS; i++) {
         if ((rows[i].commands & BIT(command)) != 0) {
-            printf("  --%-6s %-8s %s\n", rows[i].name,
+            printf("  --%-*s %-9s %s\n", width, rows[i].name,
                    rows[i].argument != NULL ? rows[i].argument : "", rows[i].what);
         }
     }
@@ -100,37 +134,73 @@ add_san(struct ca_options *options, enum ca_san_kind kind, const char *text)
 }
 
 static int
-set_days(struct ca_options *options, const char *text)
+set_number(int *where, const char *option, const char *text, long least, long most)
 {
     char *end;
-    long days = strtol(text, &end, 10);
+    long number = strtol(text, &end, 10);
 
-    if (end == text || *end != '\0' || days < 1 || days > MAX_DAYS) {
-        return ca_error(-EINVAL, "--days %s: must be a number from 1 to %d", text,
-                        MAX_DAYS);
+    if (end == text || *end != '\0' || number < least || number > most) {
+        return ca_error(-EINVAL, "--%s %s: must be a number from %ld to %ld", option,
+                        text, least, most);
     }
-    options->days = (int)days;
+    *where = (int)number;
     return 0;
+}
+
+/* Options that are a text or a switch; false for another. */
+static bool
+take_simple(struct ca_options *options, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **where;
+    } texts[] = {
+        {"dir", &options->dir}, {"name", &options->name},
+        {"key", &options->key}, {"cn", &options->cn},
+        {"ou", &options->ou},   {"serial", &options->serial},
+        {"out", &options->out}, {"in", &options->in},
+        {"csr", &options->csr}, {"passphrase-file", &options->passphrase_file},
+    };
+    const struct {
+        const char *name;
+        bool *where;
+    } switches[] = {
+        {"server", &options->server},
+        {"client", &options->client},
+        {"keep-key", &options->keep_key},
+        {"take-names", &options->take_names},
+        {"take-usage", &options->take_usage},
+        {"take-subject", &options->take_subject},
+        {"dry-run", &options->dry_run},
+        {"force", &options->force},
+        {"all", &options->all},
+        {"json", &options->json},
+        {"name", &options->given_name},
+        {"key", &options->given_key},
+    };
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(name, texts[i].name) == 0) {
+            *texts[i].where = value;
+            known = true;
+        }
+    }
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+        if (strcmp(name, switches[i].name) == 0) {
+            *switches[i].where = true;
+            known = true;
+        }
+    }
+    return known;
 }
 
 /* Takes one option, by its name; 1 for --help. */
 static int
 take(struct ca_options *options, const char *name, const char *value)
 {
-    const struct {
-        const char *name;
-        const char **where;
-    } texts[] = {
-        {"dir", &options->dir}, {"name", &options->name}, {"key", &options->key},
-        {"cn", &options->cn},   {"ou", &options->ou},     {"serial", &options->serial},
-        {"out", &options->out},
-    };
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (strcmp(name, texts[i].name) == 0) {
-            *texts[i].where = value;
-            return 0;
-        }
+    if (take_simple(options, name, value)) {
+        return 0;
     }
     if (strcmp(name, "dns") == 0) {
         return add_san(options, CA_SAN_DNS, value);
@@ -142,15 +212,16 @@ take(struct ca_options *options, const char *name, const char *value)
         return add_san(options, CA_SAN_URI, value);
     }
     if (strcmp(name, "days") == 0) {
-        return set_days(options, value);
+        return set_number(&options->days, name, value, 1, MAX_DAYS);
     }
-    if (strcmp(name, "server") == 0) {
-        options->server = true;
-        return 0;
+    if (strcmp(name, "path-length") == 0) {
+        return set_number(&options->path_len, name, value, 0, MAX_PATH_LEN);
     }
-    if (strcmp(name, "client") == 0) {
-        options->client = true;
-        return 0;
+    if (strcmp(name, "permit") == 0) {
+        return ca_san_add_subtree(&options->permitted, name, value);
+    }
+    if (strcmp(name, "exclude") == 0) {
+        return ca_san_add_subtree(&options->excluded, name, value);
     }
     print_help(options->command);
     return 1;
@@ -162,19 +233,52 @@ ca_options_end(int days, int fallback)
     return (int64_t)time(NULL) + (int64_t)(days != 0 ? days : fallback) * DAY_S;
 }
 
+/* Options without which a command makes no sense, or with which. */
+static int
+check_needed(const struct ca_options *options)
+{
+    if (options->command == CA_SIGN && options->csr == NULL) {
+        return ca_error(-EINVAL, "sign: which request? give --csr FILE");
+    }
+    if (options->command == CA_P12 && options->passphrase_file == NULL) {
+        return ca_error(-EINVAL, "p12: what is it to be encrypted with? give "
+                                 "--passphrase-file FILE");
+    }
+    if (options->keep_key && options->given_key) {
+        return ca_error(-EINVAL, "renew: give either --keep-key or --key");
+    }
+    if (options->all && options->out != NULL) {
+        return ca_error(-EINVAL, "crl: --all writes each list to its CA's directory; "
+                                 "leave out --out");
+    }
+    if (options->take_usage && (options->server || options->client)) {
+        return ca_error(-EINVAL, "sign: give either --take-usage or --server, --client");
+    }
+    if (options->take_subject && (options->cn != NULL || options->ou != NULL)) {
+        return ca_error(-EINVAL, "sign: give either --take-subject or --cn, --ou");
+    }
+    return 0;
+}
+
 /* What getopt cannot know. */
 static int
 check(struct ca_options *options)
 {
     const char *name = commands[options->command].name;
+    int rc;
 
     if (!ca_key_known(options->key)) {
         return ca_error(-EINVAL, "--key %s: must be %s", options->key, CA_KEY_KINDS);
     }
-    if (options->command == CA_ISSUE && options->operand == NULL) {
-        ca_error(-EINVAL, "issue: which NAME?");
+    if (options->operand == NULL && commands[options->command].operand != NULL &&
+        options->command != CA_REVOKE) {
+        ca_error(-EINVAL, "%s: which NAME?", name);
         print_usage(stderr, options->command);
         return -EINVAL;
+    }
+    rc = check_needed(options);
+    if (rc != 0) {
+        return rc;
     }
     if (options->operand != NULL && commands[options->command].operand == NULL) {
         return ca_error(-EINVAL, "%s: takes no argument '%s'", name, options->operand);
@@ -184,7 +288,7 @@ check(struct ca_options *options)
         return ca_error(-EINVAL, "revoke: give either NAME or --serial HEX");
     }
     for (size_t i = 0; i < options->san_count; i++) {
-        int rc = ca_san_check(&options->san[i]);
+        rc = ca_san_check(&options->san[i]);
 
         if (rc != 0) {
             return rc;

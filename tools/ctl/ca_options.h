@@ -8,7 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ca_command { CA_INIT, CA_ISSUE, CA_REVOKE, CA_CRL, CA_LIST, CA_COMMANDS };
+enum ca_command {
+    CA_INIT,
+    CA_SUB,
+    CA_ISSUE,
+    CA_SIGN,
+    CA_RENEW,
+    CA_P12,
+    CA_REVOKE,
+    CA_CRL,
+    CA_LIST,
+    CA_COMMANDS,
+};
 
 struct ca_options {
     enum ca_command command;
@@ -20,11 +31,27 @@ struct ca_options {
     const char *cn;
     const char *ou;
     const char *serial;
+    const char *in;
+    const char *csr;
+    const char *passphrase_file;
     struct ca_san san[CA_MAX_NAMES];
     size_t san_count;
     int days; /* 0 = the default */
+    int path_len;
+    struct ca_subtrees permitted;
+    struct ca_subtrees excluded;
+    bool given_name; /* --name, --key: not the default */
+    bool given_key;
     bool server;
     bool client;
+    bool keep_key;
+    bool take_names;
+    bool take_usage;
+    bool take_subject;
+    bool dry_run;
+    bool force;
+    bool all;
+    bool json;
 };
 
 /*

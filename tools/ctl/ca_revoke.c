@@ -6,10 +6,12 @@
 #include "tools/ctl/ca_store.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Serials are written with colons and in capitals elsewhere. */
 static int
@@ -92,7 +94,7 @@ ca_revoke(const struct ca_options *options)
     return rc;
 }
 
-/* ---- crl, list -------------------------------------------------------------------- */
+/* ---- crl --------------------------------------------------------------------------- */
 
 static int
 write_crl(const struct ca_store *store, struct ca_authority *authority,
@@ -130,12 +132,44 @@ write_crl(const struct ca_store *store, struct ca_authority *authority,
     return rc;
 }
 
-int
-ca_revoke_crl(const struct ca_options *options, WC_RNG *rng)
+static int crl_of(const char *dir, const struct ca_options *options, WC_RNG *rng);
+
+/* The lists of CAs in directories that are called like what this one has issued. */
+static int
+crls_below(const struct ca_store *store, const struct ca_options *options, WC_RNG *rng)
+{
+    struct ca_index index;
+    int rc = ca_index_load(store, &index);
+    int first = rc;
+
+    for (size_t i = 0; first == 0 && i < index.count; i++) {
+        const struct ca_entry *entry = &index.entries[i];
+        char dir[PATH_MAX];
+        char key[PATH_MAX];
+        bool is_seen = false;
+
+        for (size_t before = 0; before < i; before++) {
+            is_seen |= strcmp(index.entries[before].name, entry->name) == 0;
+        }
+        ca_store_path(store, entry->name, dir);
+        if (!is_seen && snprintf(key, sizeof(key), "%s/ca.key", dir) < (int)sizeof(key) &&
+            access(key, F_OK) == 0) {
+            int result = crl_of(dir, options, rng);
+
+            rc = rc == 0 ? result : rc;
+        }
+    }
+    ca_index_done(&index);
+    return rc;
+}
+
+/* One that fails does not keep the others from being written. */
+static int
+crl_of(const char *dir, const struct ca_options *options, WC_RNG *rng)
 {
     struct ca_authority authority;
     struct ca_store store;
-    int rc = ca_store_open(&store, options->dir);
+    int rc = ca_store_open(&store, dir);
 
     if (rc != 0) {
         return rc;
@@ -145,32 +179,17 @@ ca_revoke_crl(const struct ca_options *options, WC_RNG *rng)
         rc = write_crl(&store, &authority, options, rng);
     }
     ca_cert_done(&authority);
+    if (options->all) {
+        int below = crls_below(&store, options, rng);
+
+        rc = rc == 0 ? below : rc;
+    }
     ca_store_close(&store);
     return rc;
 }
 
 int
-ca_revoke_list(const struct ca_options *options)
+ca_revoke_crl(const struct ca_options *options, WC_RNG *rng)
 {
-    char until[CA_TIME_TEXT];
-    struct ca_index index;
-    struct ca_store store;
-    int rc = ca_store_open(&store, options->dir);
-
-    if (rc != 0) {
-        return rc;
-    }
-    rc = ca_index_load(&store, &index);
-    for (size_t i = 0; rc == 0 && i < index.count; i++) {
-        const struct ca_entry *entry = &index.entries[i];
-        const char *state = entry->revoked_at != 0          ? "revoked"
-                            : entry->not_after < time(NULL) ? "expired"
-                                                            : "valid";
-
-        printf("%-7s %s %s %s\n", state, entry->serial,
-               ca_index_time(entry->not_after, until), entry->name);
-    }
-    ca_index_done(&index);
-    ca_store_close(&store);
-    return rc;
+    return crl_of(options->dir, options, rng);
 }

@@ -153,9 +153,16 @@ int
 ca_store_read(const struct ca_store *store, const char *name, char **data, size_t *len)
 {
     char path[PATH_MAX];
+
+    return ca_store_read_path(ca_store_path(store, name, path), data, len);
+}
+
+int
+ca_store_read_path(const char *path, char **data, size_t *len)
+{
     struct stat st;
     int rc = 0;
-    int fd = open(ca_store_path(store, name, path), O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     *data = NULL;
     *len = 0;

@@ -45,6 +45,10 @@ char *ca_store_path(const struct ca_store *store, const char *name, char *path);
 int ca_store_read(const struct ca_store *store, const char *name, char **data,
                   size_t *len) __attribute__((warn_unused_result));
 
+/* The same for a file wherever it is. */
+int ca_store_read_path(const char *path, char **data, size_t *len)
+    __attribute__((warn_unused_result));
+
 /*
  * Replaces files together: all are written beside their places and synced first, then
  * renamed; when that fails half-way the old ones are put back.
