@@ -251,7 +251,9 @@ handle_of(int fd, int memfd)
         real.close(own);
         return NULL;
     }
-    session_claim(handle);
+    if (!session_is_held(handle)) {
+        session_claim(handle);
+    }
     return handle;
 }
 

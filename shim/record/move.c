@@ -10,6 +10,7 @@
 
 #include "shim/record/fail.h"
 #include "shim/record/lock.h"
+#include "shim/record/start.h"
 
 /* No two copies of one key: what stays behind is of no use any more. */
 static void
@@ -27,6 +28,69 @@ static void
 copy_buffer(uint8_t *to, const uint8_t *from, const struct record_dir *dir)
 {
     memcpy(to + dir->start, from + dir->start, dir->len);
+}
+
+/* Returns whether what is kept lies in its buffer; an incomplete record at its start. */
+static bool
+import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_len,
+           size_t record_len)
+{
+    struct record_secrets secrets = {.seq = from->seq};
+
+    memcpy(secrets.key, from->key, sizeof(secrets.key));
+    memcpy(secrets.iv, from->iv, sizeof(secrets.iv));
+    memcpy(secrets.secret, from->secret, sizeof(secrets.secret));
+    record_start_dir(to, &secrets);
+    wc_ForceZero(&secrets, sizeof(secrets));
+    to->start = from->start;
+    to->len = from->len;
+    to->leftover = from->leftover;
+    to->sentinel = from->sentinel != 0;
+    to->touched = true;
+    to->closed = from->closed;
+    to->error = from->error;
+    to->bytes = from->bytes;
+    if (to->error > 0 || to->start > buffer_len || to->len > buffer_len - to->start) {
+        return false;
+    }
+    return to->leftover || (to->start == 0 && to->len <= record_len) ||
+           record_len == buffer_len;
+}
+
+int
+record_import(struct record_conn *to, const struct record *from)
+{
+    struct record *rec = to->rec;
+
+    if (!record_is_known(from->version, from->suite, from->hash_len) ||
+        from->control.message_len >= sizeof(from->control.message)) {
+        return -EINVAL;
+    }
+    int err = record_init(rec);
+    if (err != 0) {
+        return err;
+    }
+    rec->version = from->version;
+    rec->suite = from->suite;
+    rec->hash_len = from->hash_len;
+    rec->truncation_is_eof = from->truncation_is_eof;
+    rec->truncated = from->truncated;
+    rec->input_ignored = from->input_ignored;
+    rec->key_update_wanted = from->key_update_wanted;
+    rec->key_update_request = from->key_update_request;
+    rec->alert_sent = from->alert_sent;
+    rec->alert_received = from->alert_received;
+    rec->control = from->control;
+    if (!import_dir(&rec->rx, &from->rx, RECORD_RX_BUFFER_LEN, RECORD_CIPHERTEXT_MAX) ||
+        !import_dir(&rec->tx, &from->tx, RECORD_TX_BUFFER_LEN, RECORD_TX_BUFFER_LEN)) {
+        record_done(rec);
+        return -EINVAL;
+    }
+    err = record_conn_init(to, rec, to->rx_buffer, to->tx_buffer);
+    if (err != 0) {
+        record_done(rec);
+    }
+    return err;
 }
 
 int

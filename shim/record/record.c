@@ -13,6 +13,7 @@
 #include "shim/record/alert.h"
 #include "shim/record/bytes.h"
 #include "shim/record/lock.h"
+#include "shim/record/start.h"
 
 /* The struct is in memory shared with processes that may have another build of us. */
 _Static_assert(sizeof(struct record) == 448,
@@ -37,8 +38,8 @@ record_init(struct record *rec)
     return 0;
 }
 
-static void
-start_dir(struct record_dir *dir, const struct record_secrets *from)
+void
+record_start_dir(struct record_dir *dir, const struct record_secrets *from)
 {
     memcpy(dir->key, from->key, sizeof(dir->key));
     memcpy(dir->iv, from->iv, sizeof(dir->iv));
@@ -47,22 +48,28 @@ start_dir(struct record_dir *dir, const struct record_secrets *from)
     dir->epoch++;
 }
 
+bool
+record_is_known(uint16_t version, unsigned suite, uint8_t hash_len)
+{
+    return (version == RECORD_TLS_1_2 || version == RECORD_TLS_1_3) &&
+           (suite == RECORD_AES_128_GCM || suite == RECORD_AES_256_GCM ||
+            suite == RECORD_CHACHA20_POLY1305) &&
+           (hash_len == 32 || hash_len == 48);
+}
+
 int
 record_start(struct record *rec, uint16_t version, enum record_suite suite,
              uint8_t hash_len, const struct record_secrets *read,
              const struct record_secrets *write)
 {
-    if ((version != RECORD_TLS_1_2 && version != RECORD_TLS_1_3) ||
-        (suite != RECORD_AES_128_GCM && suite != RECORD_AES_256_GCM &&
-         suite != RECORD_CHACHA20_POLY1305) ||
-        (hash_len != 32 && hash_len != 48)) {
+    if (!record_is_known(version, suite, hash_len)) {
         return -EINVAL;
     }
     rec->version = version;
     rec->suite = (uint8_t)suite;
     rec->hash_len = hash_len;
-    start_dir(&rec->rx, read);
-    start_dir(&rec->tx, write);
+    record_start_dir(&rec->rx, read);
+    record_start_dir(&rec->tx, write);
     return 0;
 }
 

@@ -231,6 +231,19 @@ int record_drain(struct record_conn *conn, int fd);
 int record_move(struct record_conn *to, struct record_conn *from, int fd)
     __attribute__((warn_unused_result));
 
+/*
+ * Takes over a record that somebody else has written, who need not mean well: what does
+ * not fit together is refused, and locks are made anew.  What the buffers hold (start and
+ * len of both directions) is the caller's to copy.
+ *
+ *   to    out  its rec and buffers are set and zeroed; gets expanded keys
+ *   from  in   a copy that nobody can change any more
+ *
+ * Returns  0; -EINVAL; -ENOMEM.
+ */
+int record_import(struct record_conn *to, const struct record *from)
+    __attribute__((warn_unused_result));
+
 /* From here on a FIN reads as end of stream: the program itself shut the reading side. */
 void record_ignore_input(struct record_conn *conn);
 

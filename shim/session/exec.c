@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/session/import.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -91,12 +92,21 @@ struct handle *
 session_adopt(int memfd, struct ruling (*find)(const char *name, bool is_server))
 {
     struct handle *handle = pool_adopt(memfd);
+    bool imported = handle == NULL;
+    if (imported) {
+        handle = session_import(memfd);
+    }
     if (handle == NULL) {
         return NULL;
     }
     struct session *session = handle->session;
     handle->ruling = find(session->rule, session->is_server);
     handle->handed_over = true;
+    if (imported) {
+        table_disown(memfd);
+        system_calls.close(memfd);
+        return handle;
+    }
     if (record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
                          handle->conn.tx_buffer) < 0) {
         static const struct policy_rule no_memory = {.name = "",

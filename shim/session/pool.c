@@ -245,28 +245,39 @@ pool_give(struct handle *handle, bool wipe)
     pool_unlock();
 }
 
-/*
- * A memfd that is as long as ours, holds a session of this layout, and is in use; made by
- * this user or by root.  Who can write to a session has us in hand, locks and lengths as
- * well as keys, so that nobody else's is taken, whoever passes it.
- */
-static bool
-is_session(int memfd)
+/* A memfd that is as long as ours, holds a session of this layout, and is in use. */
+bool
+pool_is_session(int memfd)
 {
     struct stat st;
     struct session head;
     return fstat(memfd, &st) == 0 && S_ISREG(st.st_mode) &&
-           (st.st_uid == geteuid() || st.st_uid == 0) &&
+           system_calls.fcntl(memfd, F_GET_SEALS) >= 0 && /* in memory, not on a disk */
            st.st_size == (off_t)slab_len(1) &&
            pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
            head.magic == SESSION_MAGIC && head.layout == sizeof(struct session);
+}
+
+size_t
+pool_buffers_at(void)
+{
+    return headers_len(1);
+}
+
+/* Who can write to a session has us in hand, so that it may only be ourselves, or root:
+ * see session_import() for all others. */
+static bool
+may_be_shared(int memfd)
+{
+    struct stat st;
+    return fstat(memfd, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0);
 }
 
 struct handle *
 pool_adopt(int memfd)
 {
     struct handle *handle = NULL;
-    if (!is_session(memfd)) {
+    if (!pool_is_session(memfd) || !may_be_shared(memfd)) {
         return NULL;
     }
     uint8_t *memory = map_pages(slab_len(1), MAP_SHARED, memfd);

@@ -35,10 +35,16 @@ int pool_memfd(const struct handle *handle);
  *
  *   memfd  in  taken over: closed when the session is given back
  *
- * Returns  its handle (refs = 1); NULL when the memfd is none of ours, or of another
- *          version of the library: still the caller's then.
+ * Returns  its handle (refs = 1); NULL when the memfd is none of ours, of another
+ *          version of the library, or of another user: still the caller's then.
  */
 struct handle *pool_adopt(int memfd);
+
+/* Whether a memfd holds a session of this version of the library, whoever made it. */
+bool pool_is_session(int memfd);
+
+/* Where a memfd's buffers begin. */
+size_t pool_buffers_at(void);
 
 /* The session's buffers, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN + SESSION_EARLY_LEN
  * bytes in that order. */

@@ -5,6 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import users  # noqa: E402
 from harness import Bed, equal, main  # noqa: E402
 from procs import wait_until  # noqa: E402
 
@@ -58,6 +59,12 @@ def test_passed_after_use(bed):
     talk(bed, "server_pass_after_use", "client_passed_after_use", script="passing.py")
 
 
+def test_passed_from_another_user(bed):
+    users.open_folders(bed)
+    talk(bed, "server_pass_from_another_user", "client_passed_from_another_user",
+         script="passing.py")
+
+
 def test_passed_to_itself(bed):
     talk(bed, "server_pass_to_itself", "client_passed", script="passing.py")
 
@@ -69,4 +76,4 @@ def test_passed_to_an_outsider(bed):
 
 
 if __name__ == "__main__":
-    main(globals(), needs_shim=["passed_to_an_outsider"])
+    main(globals(), needs_shim=["passed_to_an_outsider", "passed_from_another_user"])

@@ -46,8 +46,9 @@ def ftp_policies(bed: Bed):
     return data
 
 
-# With two, the one that listens is another user's, and what it passes is not taken over.
 ONE_PROCESS = "one_process_model=YES"
+# The one that listens is another user's than the one that transfers.
+TWO_PROCESSES = "one_process_model=NO"
 
 
 def data_relay(bed, data):
@@ -97,9 +98,9 @@ def check_data(bed, direction):
                    "the client's log")
 
 
-def passive(bed):
+def passive(bed, model):
     data = ftp_policies(bed)
-    serve_vsftpd(bed, f"{ONE_PROCESS}\npasv_enable=YES\npasv_address={FAR}\n"
+    serve_vsftpd(bed, f"{model}\npasv_enable=YES\npasv_address={FAR}\n"
                  f"pasv_min_port={data}\npasv_max_port={data}")
     return data_relay(bed, data)
 
@@ -112,8 +113,8 @@ def ftp_url(bed, name):
     return f"ftp://127.0.0.1:{bed.relay.port}/files/{name}"
 
 
-def test_vsftpd_curl_passive(bed):
-    data = passive(bed)
+def curl_passive(bed, model):
+    data = passive(bed, model)
     options = ["--no-ftp-skip-pasv-ip", "--disable-epsv"]
     got = curl(bed, *options, ftp_url(bed, "down"), name="down")
     equal(digest(got), digest(payload(SIZE)), f"the file, {len(got)} bytes")
@@ -122,6 +123,14 @@ def test_vsftpd_curl_passive(bed):
     equal(b"down" in curl(bed, *options, ftp_url(bed, ""), name="list"), True, "the list")
     bed.check_wire(data, at_least=3)
     bed.check_all(at_least=3, markers=(b"PASV", b"227 "))
+
+
+def test_vsftpd_curl_passive(bed):
+    curl_passive(bed, TWO_PROCESSES)
+
+
+def test_vsftpd_curl_passive_one_process(bed):
+    curl_passive(bed, ONE_PROCESS)
 
 
 def test_vsftpd_curl_active(bed):
@@ -153,7 +162,7 @@ def ftp_both_ways(bed, *words):
 def test_vsftpd_ftp_passive(bed):
     # It refuses data connections to any other address than the control connection's.
     ftp_policies(bed)
-    serve_vsftpd(bed, ONE_PROCESS)
+    serve_vsftpd(bed, TWO_PROCESSES)
     ftp_both_ways(bed, "--passive")
     check_data(bed, "inbound")
     bed.check_wire(markers=(b"PASV", b"EPSV"))

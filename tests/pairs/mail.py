@@ -87,16 +87,22 @@ def test_exim_swaks_pipelined(bed):
 # ---- dovecot -----------------------------------------------------------------------------
 
 
-def serve_dovecot(bed):
+def serve_dovecot(bed, one_user=None):
     """A master, an acceptor that is exec'ed with the listener, and a process that the
-    connection is passed to once the user is known. They are one user's: what another user
-    passes is not taken over."""
-    users.own(bed, "dovecot")
+    connection is passed to once the user is known. As Debian has it these are root, dovenull
+    in a chroot, and the owner of the mailbox."""
+    mailbox_user = one_user or "nobody"
+    if one_user:
+        users.own(bed, one_user)
+    else:
+        users.open_folders(bed)
     bed.pair()
-    users.give(bed, "dovecot", "mail", "run", "state")
-    entry = pwd.getpwnam("dovecot")
+    users.give(bed, mailbox_user, "mail")
+    users.give(bed, one_user or "root", "run", "state")
+    entry = pwd.getpwnam(mailbox_user)
     passwd = bed.write("passwd", f"test:{{PLAIN}}word:{entry.pw_uid}:{entry.pw_gid}::"
                        + bed.path("mail") + "::\n")
+    no_chroot = "chroot =" if one_user else ""
     config = bed.write("dovecot.conf", f"""
 protocols = imap
 base_dir = {bed.dir}/run
@@ -105,7 +111,7 @@ log_path = {bed.dir}/dovecot.log
 ssl = no
 disable_plaintext_auth = no
 default_internal_user = dovecot
-default_login_user = dovecot
+default_login_user = {one_user or "dovenull"}
 default_internal_group = dovecot
 first_valid_uid = 1
 first_valid_gid = 1
@@ -120,10 +126,10 @@ userdb {{
   args = {passwd}
 }}
 service anvil {{
-  chroot =
+  {no_chroot}
 }}
 service imap-login {{
-  chroot =
+  {no_chroot}
   inet_listener imap {{
     address = 127.0.0.1
     port = {bed.port}
@@ -133,7 +139,8 @@ service imap-login {{
   }}
 }}
 """)
-    bed.serve(["/usr/sbin/dovecot", "-F", "-c", config], **users.as_user("dovecot"))
+    bed.serve(["/usr/sbin/dovecot", "-F", "-c", config],
+              **(users.as_user(one_user) if one_user else {}))
 
 
 def curl(bed, *words, name):
@@ -141,8 +148,8 @@ def curl(bed, *words, name):
                        "--noproxy", "*", *words], name=name).out
 
 
-def test_dovecot_curl(bed):
-    serve_dovecot(bed)
+def dovecot_curl(bed, one_user=None):
+    serve_dovecot(bed, one_user)
     url = f"imap://127.0.0.1:{bed.relay.port}/"
     message = (f"From: a@client.test\r\nTo: b@server.test\r\nSubject: {TEXT}\r\n\r\n"
                + BODY.replace("\n", "\r\n"))
@@ -156,6 +163,14 @@ def test_dovecot_curl(bed):
     equal(got.strip(), b"* SEARCH 1 2", "what was found")
     wait_until(lambda: all(r.done for r in bed.relay.recordings), "the connections' end")
     bed.check_all(at_least=5)
+
+
+def test_dovecot_curl(bed):
+    dovecot_curl(bed)
+
+
+def test_dovecot_curl_one_user(bed):
+    dovecot_curl(bed, "dovecot")
 
 
 if __name__ == "__main__":

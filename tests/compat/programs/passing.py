@@ -71,6 +71,35 @@ def server_pass_after_use(port):
     conn.close()
 
 
+def server_pass_from_another_user(port):
+    """The worker is root, and this process nobody: the connection is the worker's then."""
+    channel, pid = start_worker()
+    listener = listen(port)
+    if os.getuid() == 0:
+        os.setuid(65534)
+    conn, _ = listener.accept()
+    conn.setblocking(True)
+    same(read_exactly(conn, 6), b"first\n", "the client's first line")
+    # What the peer sends next is in part read, in part buffered when it is passed.
+    same(conn.recv(3, socket.MSG_PEEK | socket.MSG_WAITALL), b"hel", "the next one")
+    pass_fd(channel, conn.fileno())
+    same(channel.recv(1), b".", "the worker's sign")
+    wait_for(pid)
+    try:
+        conn.sendall(b"not by me")
+        over = "sent"
+    except BrokenPipeError:
+        over = "over"
+    same(over, "over", "the connection of the one that passed it")
+    conn.close()
+
+
+def client_passed_from_another_user(port):
+    sock = dial(port)
+    sock.sendall(b"first\nhello\n")
+    same(read_all(sock), b"by the worker\n", "the answer")
+
+
 def client_passed_after_use(port):
     sock = dial(port)
     sock.sendall(b"first\n")
