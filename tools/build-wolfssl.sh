@@ -45,6 +45,8 @@ fail() {
 }
 # GETRANDOM: no file is opened for entropy, so chroots and closed fds do not matter.
 # ALWAYS_VERIFY_CB: our authorisation runs on every leaf, before our Finished.
+# hrrcookie: without it a client does not send back the cookie of a HelloRetryRequest, as
+# RFC 8446 section 4.2.2 demands, and Java's servers rely on it.
 # No --enable-keylog-export: it prints secrets.
 flags="-O2 -g -fvisibility=hidden -fexceptions -DHAVE_SECRET_CALLBACK
     -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALT_NAMES"
@@ -58,7 +60,7 @@ fi
     --enable-certgen --enable-certext --enable-certreq --enable-keygen --enable-enckeys \
     --enable-pkcs12 --enable-sni --enable-curve25519 --enable-ed25519 --enable-mlkem \
     --enable-crl --enable-ocsp --enable-ocspstapling --enable-session-ticket \
-    --enable-sessioncerts --enable-altcertchains --disable-oldtls --disable-sys-ca-certs \
+    --enable-sessioncerts --enable-altcertchains --enable-hrrcookie --disable-oldtls --disable-sys-ca-certs \
     --disable-examples --disable-crypttests --disable-benchmark \
     CFLAGS="$(echo $flags)" >"$log" 2>&1 || fail
 make -s -j"$(nproc)" src/libwolfssl.la >>"$log" 2>&1 || fail
