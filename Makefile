@@ -28,6 +28,8 @@ WOLFSSL := $(BUILD)/wolfssl/install
 WOLFSSL_A := $(WOLFSSL)/lib/libwolfssl.a
 INIH_A = $(firstword $(wildcard /usr/lib/*/libinih.a /usr/lib/libinih.a) libinih.a-is-missing)
 
+YAJL_A = $(firstword $(wildcard /usr/lib/*/libyajl_s.a /usr/lib/libyajl_s.a) -lyajl)
+
 _CPPFLAGS := -D_GNU_SOURCE -I. -isystem $(WOLFSSL)/include -DMTLS_SHIM_VERSION='"$(VERSION)"'
 _CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasing \
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -114,7 +116,7 @@ $(RUN): $(call objs,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
 $(CTL): $(call objs,$(CTL_SRC)) $(LOWER_OBJ)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(YAJL_A)
 
 # ---- tests ------------------------------------------------------------------------
 

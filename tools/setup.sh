@@ -7,7 +7,7 @@
 set -eu
 
 what=${1:-build}
-build="gcc make libc6-dev libinih-dev autoconf automake libtool dpkg-dev patch xz-utils ca-certificates"
+build="gcc make libc6-dev libinih-dev libyajl-dev autoconf automake libtool dpkg-dev patch xz-utils ca-certificates"
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
     procps iproute2 binutils mandoc shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"

@@ -110,15 +110,35 @@ _mtlsctl_check() {
     fi
 }
 
+# Commands that take files, and only options that begin with two hyphens.
+_mtlsctl_files() {
+    local cur=$1 prev=$2 options=$3
+    case $prev in
+        --since | --until | --rows | --identity) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+}
+
 _mtlsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "check explain ca --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "check explain ca report suggest --help --version" -- "$cur")
     elif [[ ${COMP_WORDS[1]} == check ]]; then
         _mtlsctl_check "$cur"
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
         _mtlsctl_explain "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
+    elif [[ ${COMP_WORDS[1]} == report ]]; then
+        _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" \
+            "--since --until --rows --json --html --output --help"
+    elif [[ ${COMP_WORDS[1]} == suggest ]]; then
+        _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--identity --strict --help"
     elif [[ ${COMP_WORDS[1]} != ca ]]; then
         :
     elif ((COMP_CWORD == 2)); then

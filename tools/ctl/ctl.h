@@ -13,4 +13,10 @@ int ctl_check(int argc, char **argv);
 /* Says which rule of a policy a connection falls under; returns the exit status. */
 int ctl_explain(int argc, char **argv);
 
+/* Tells what audit logs say; returns the exit status. */
+int ctl_report(int argc, char **argv);
+
+/* Makes rules of what audit logs have seen; returns the exit status. */
+int ctl_suggest(int argc, char **argv);
+
 #endif

@@ -17,6 +17,8 @@ static const struct {
     {"check", "check a policy and the files that it names", ctl_check},
     {"explain", "say which rule a connection falls under", ctl_explain},
     {"ca", "run a development CA", ctl_ca},
+    {"report", "tell what audit logs say", ctl_report},
+    {"suggest", "make rules of what audit logs have seen", ctl_suggest},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
