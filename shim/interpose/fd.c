@@ -60,7 +60,6 @@ fd_leave(int fd)
     }
     stdio_left(fd);
     if (last != NULL) {
-        session_reset_at_close(last, fd);
         session_last_close(last, fd);
     }
     (void)real.dup3(nothing, fd, O_CLOEXEC);

@@ -191,6 +191,7 @@ load_policy(void)
     session_set_limits(policy);
     fd_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
+    (void)at_quick_exit(session_close_all); /* the first is the last to be called */
     process.is_on = true;
     log_loaded(policy);
 }

@@ -86,7 +86,7 @@ clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 
 INTERPOSE_ALIAS(__clone, clone);
 
-/* exit() comes by our destructor; these do not. */
+/* exit() comes by our destructor, quick_exit() by a handler (load.c); these do not. */
 INTERPOSE void
 _exit(int status)
 {

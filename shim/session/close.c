@@ -2,7 +2,9 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
+#include "shim/record/fail.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -16,14 +18,36 @@ enum {
     EXIT_ABSORB_MS = 200,
 };
 
+/*
+ * Whether closing a plain socket would reset the connection now: it was told not to
+ * linger, or bytes have come that the program has not read (RFC 1122, section 4.2.2.13).
+ */
+static bool
+would_reset(struct handle *handle, int fd)
+{
+    struct linger linger = {0, 0};
+    socklen_t len = sizeof(linger);
+    bool told = system_calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+                linger.l_onoff != 0 && linger.l_linger == 0;
+    return told || record_available(&handle->conn, fd) > 0;
+}
+
+/* A close_notify would make the peer take a reset for a good end. */
+static int
+say_goodbye(struct handle *handle, int fd)
+{
+    if (would_reset(handle, fd)) {
+        return record_fail_dir(&handle->session->record.tx, -ECONNRESET);
+    }
+    int result = session_finish_shutdown(handle, fd);
+    return result == -EAGAIN ? result : record_close_notify(&handle->conn, fd);
+}
+
 /* Ends an open session. Returns how long it has to linger for, 0 = not at all. */
 static int64_t
 end_open(struct handle *handle, int fd)
 {
-    int result = session_finish_shutdown(handle, fd);
-    if (result != -EAGAIN) {
-        result = record_close_notify(&handle->conn, fd);
-    }
+    int result = say_goodbye(handle, fd);
     bool peer_ended = record_drain(&handle->conn, fd) == 1;
     session_log_closed(handle, NULL);
     if (result == -EAGAIN) {
@@ -136,7 +160,7 @@ hold(int fd, struct handle *unheld, void *context)
             holder_add(&session->holders, session_pid());
         } else if (holder_leave(&session->holders, session_pid()) &&
                    atomic_load(&session->state) == SESSION_OPEN) {
-            (void)record_close_notify(&handle->conn, fd);
+            (void)say_goodbye(handle, fd);
         }
     }
     table_release(handle);

@@ -312,34 +312,3 @@ session_shutdown(struct handle *handle, int fd, int how)
     service_watch(handle);
     return 0;
 }
-
-/* Whether another process may have it open, too. */
-static bool
-is_shared(const struct session *session)
-{
-    bool shared = atomic_load(&session->holders.overflowed);
-    for (int i = 0; i < HOLDER_COUNT; i++) {
-        int32_t pid = atomic_load(&session->holders.pids[i]);
-        shared = shared || (pid != 0 && pid != session_pid());
-    }
-    return shared;
-}
-
-void
-session_reset_at_close(struct handle *handle, int fd)
-{
-    struct session *session = handle->session;
-    struct linger linger = {0, 0};
-    socklen_t len = sizeof(linger);
-    if (atomic_load(&session->state) != SESSION_OPEN || is_shared(session)) {
-        return;
-    }
-    /* It was told not to linger, or bytes have come that the program has not read: RFC
-     * 1122, section 4.2.2.13. A close_notify would make the peer take it for a good end.
-     */
-    bool reset = system_calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
-                 linger.l_onoff != 0 && linger.l_linger == 0;
-    if (reset || record_available(&handle->conn, fd) > 0) {
-        (void)record_fail_dir(&session->record.tx, -ECONNRESET);
-    }
-}

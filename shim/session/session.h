@@ -189,12 +189,6 @@ void session_return_nodelay(struct session *session, int fd);
 int session_take_error(struct handle *handle);
 
 /*
- * To be called before session_last_close(): where closing a plain socket would reset the
- * connection now, it is not said goodbye to.
- */
-void session_reset_at_close(struct handle *handle, int fd);
-
-/*
  * The program closes its last fd (still valid) of this session in this process.  Ends
  * the session if no other process holds it; what cannot be sent at once goes to the
  * service thread with a dup of fd.

@@ -158,6 +158,49 @@ close_unread(struct t *t)
     t_tell(t);
 }
 
+/* The same without a close(): by the end of the process, by what takes its number. */
+enum { BY_EXIT, BY_QUICK_EXIT, BY_EXIT_NOW, BY_DUP2, BY_LAST_CHILD, BY_EXEC, NO_LINGER };
+
+static void
+leave_unread(struct t *t)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    t_wait(t);
+    t_await(t, t->fd, POLLIN);
+    if (t->param == NO_LINGER) {
+        T(read(t->fd, buf, 10));
+        T(setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)));
+    }
+    T(write(t->fd, "parting words", 13));
+    t_sent(t, t->fd);
+    t_tell(t);
+    switch (t->param) {
+    case BY_QUICK_EXIT:
+        quick_exit(0);
+    case BY_EXIT_NOW:
+        _exit(0);
+    case BY_DUP2:
+        T(dup2(t->listener, t->fd));
+        t_tell(t);
+        t_wait(t);
+        break;
+    case BY_LAST_CHILD:
+        if (fork() == 0) {
+            t_await(t, t->fd, POLLIN);
+            _exit(0);
+        }
+        T(close(t->fd));
+        t_wait(t);
+        break;
+    case BY_EXEC:
+        (void)fcntl(t->fd, F_SETFD, FD_CLOEXEC);
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    default:
+        exit(0);
+    }
+}
+
 static void
 is_not_heard(struct t *t)
 {
@@ -171,6 +214,7 @@ is_not_heard(struct t *t)
     attempt_read(t);
     T(write(t->fd, "abc", 3));
     T(write(t->fd, "abc", 3));
+    t_tell(t);
 }
 
 /* ---- writing to an end that is closed
@@ -399,6 +443,13 @@ exit_behind_data(struct t *t)
 }
 
 static void
+quick_exit_behind_data(struct t *t)
+{
+    t_write_all(t, t->fd, t_data(1000000, 1), 1000000);
+    quick_exit(0);
+}
+
+static void
 read_large_to_end(struct t *t)
 {
     char *data = malloc(1000001);
@@ -478,6 +529,13 @@ const struct scenario scenarios_end[] = {
     {"end.unread.all", close_unread, is_not_heard, 0, T_DIRECT, NULL},
     {"end.unread.some", close_unread, is_not_heard, 4, T_DIRECT, NULL},
     {"end.unread.none", close_unread, is_not_heard, 10, T_DIRECT, NULL},
+    {"end.unread.exit", leave_unread, is_not_heard, BY_EXIT, T_DIRECT, NULL},
+    {"end.unread.quick_exit", leave_unread, is_not_heard, BY_QUICK_EXIT, T_DIRECT, NULL},
+    {"end.unread._exit", leave_unread, is_not_heard, BY_EXIT_NOW, T_DIRECT, NULL},
+    {"end.unread.dup2", leave_unread, is_not_heard, BY_DUP2, T_DIRECT, NULL},
+    {"end.unread.last_child", leave_unread, is_not_heard, BY_LAST_CHILD, T_DIRECT, NULL},
+    {"end.unread.exec", leave_unread, is_not_heard, BY_EXEC, T_DIRECT, NULL},
+    {"end.unread.no_linger", leave_unread, is_not_heard, NO_LINGER, T_DIRECT, NULL},
     {"end.closed.write", close_at_once, write_to_closed, 0, T_DIRECT, NULL},
     {"end.closed.write_accepting", write_to_closed, close_at_once, 0, T_DIRECT, NULL},
     {"end.closed.read_write", close_at_once, read_then_write_to_closed, 0, T_DIRECT,
@@ -497,6 +555,7 @@ const struct scenario scenarios_end[] = {
     {"end.linger.2", read_to_end, linger_close, 2, 0, NULL},
     {"end.large.close", read_large_to_end, close_behind_data, 0, 0, NULL},
     {"end.large.exit", read_large_to_end, exit_behind_data, 0, 0, NULL},
+    {"end.large.quick_exit", read_large_to_end, quick_exit_behind_data, 0, 0, NULL},
     {"end.large.close_accepting", close_behind_data, read_large_to_end, 0, 0, NULL},
     {"end.fresh.close", close_fresh, read_fresh, 0, T_FRESH, NULL},
     {"end.fresh.close_connecting", read_fresh, close_fresh, 0, T_FRESH, NULL},
