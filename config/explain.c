@@ -1,6 +1,7 @@
 /* Saying in words why a connection falls under a rule. */
 #include "config/condition.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* ---- one condition ----------------------------------------------------------------- */
@@ -174,6 +175,14 @@ print_winner(FILE *out, const struct policy_rule *rule,
     print_verify(out, rule, facts);
     print_peers(out, "  allow       ", rule->allow, rule->allow_count);
     print_peers(out, "  deny        ", rule->deny, rule->deny_count);
+    if (rule->mode == POLICY_MODE_PERMISSIVE) {
+        fprintf(out,
+                "  plaintext   is let in; where the program speaks first, after %" PRId64
+                " ms\n",
+                rule->permissive_wait_ms);
+    } else if (rule->mode == POLICY_MODE_OBSERVE) {
+        fprintf(out, "  plaintext   all of it: nothing of the above is done yet\n");
+    }
     fprintf(out, "  truncation  %s\n", rule->truncation_is_eof ? "eof" : "error");
 }
 

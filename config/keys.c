@@ -44,7 +44,7 @@ static const struct keys_entry keys[] = {
     {"allow", KEYS_RULE, KEYS_LIST, false},
     {"deny", KEYS_RULE, KEYS_LIST, false},
     {"truncation", KEYS_RULE, KEYS_TEXT, false},
-    {"permissive_wait", KEYS_INBOUND, KEYS_TEXT, LATER},
+    {"permissive_wait", KEYS_INBOUND, KEYS_TEXT, false},
 };
 
 const struct keys_entry *

@@ -96,6 +96,7 @@ struct policy_rule {
     const struct policy_peer *deny;
     size_t deny_count;
     bool truncation_is_eof; /* truncation = eof */
+    int64_t permissive_wait_ms;
     const void *conditions; /* private to config/ */
 };
 

@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#define PERMISSIVE_WAIT_MS 300
+#define PERMISSIVE_WAIT_MAX_MS 60000
 #define UID_MAX 0xfffffffeU /* the one above means "no user" (chown(2)) */
 
 const char *
@@ -123,7 +125,7 @@ set_mode(struct build *build, const struct draft_section *section,
     };
     static const struct value_word inbound[] = {
         {"mtls", POLICY_MODE_MTLS, false},
-        {"permissive", POLICY_MODE_PERMISSIVE, true},
+        {"permissive", POLICY_MODE_PERMISSIVE, false},
         {"plaintext", POLICY_MODE_PLAINTEXT, false},
         {"deny", POLICY_MODE_DENY, false},
         {"observe", POLICY_MODE_OBSERVE, false},
@@ -165,9 +167,12 @@ set_identity(struct build *build, const struct draft_section *section,
     const char *name = value_text(setting);
     const struct policy_identity *identity;
 
-    if (setting == NULL && rule->mode == POLICY_MODE_MTLS) {
-        build_problem(build, section->line, "[%s %s]: mode = mtls needs an identity",
-                      keys_section_name(section->kind), section->name);
+    bool needed = rule->mode == POLICY_MODE_MTLS || rule->mode == POLICY_MODE_PERMISSIVE;
+
+    if (setting == NULL && needed) {
+        build_problem(build, section->line, "[%s %s]: mode = %s needs an identity",
+                      keys_section_name(section->kind), section->name,
+                      policy_mode_name(rule->mode));
     }
     if (setting == NULL || name == NULL) {
         return;
@@ -177,7 +182,7 @@ set_identity(struct build *build, const struct draft_section *section,
         build_problem(build, setting->line, "identity: there is no [identity %s]", name);
     }
     /* Other modes may keep the key, so that switching a rule off is one word. */
-    if (rule->mode == POLICY_MODE_MTLS || rule->mode == POLICY_MODE_OBSERVE) {
+    if (needed || rule->mode == POLICY_MODE_OBSERVE) {
         rule->identity = identity;
     }
 }
@@ -275,6 +280,9 @@ fill(struct build *build, const struct draft_section *section, struct policy_rul
     rule->allow = read_peers(build, draft_get(section, "allow"), &rule->allow_count);
     rule->deny = read_peers(build, draft_get(section, "deny"), &rule->deny_count);
     set_truncation(build, section, rule);
+    rule->permissive_wait_ms = PERMISSIVE_WAIT_MS;
+    value_set_duration(build, draft_get(section, "permissive_wait"), 0,
+                       PERMISSIVE_WAIT_MAX_MS, "from 0 to 1m", &rule->permissive_wait_ms);
 }
 
 void

@@ -37,42 +37,20 @@ set_log(struct build *build, const struct draft_section *section)
     }
 }
 
-/* Sets *ms to a key's duration, when it is given and within bounds. */
-static void
-set_duration(struct build *build, const struct draft_setting *setting, int64_t min,
-             int64_t max, const char *bounds, int64_t *ms)
-{
-    const char *text = value_text(setting);
-    int64_t given;
-
-    if (text == NULL) {
-        return;
-    }
-    if (!value_duration(text, &given)) {
-        build_problem(build, setting->line, "%s: '%s': " VALUE_DURATION_WANT,
-                      setting->key->name, text);
-    } else if (given < min || given > max) {
-        build_problem(build, setting->line, "%s: '%s' is out of bounds: %s",
-                      setting->key->name, text, bounds);
-    } else {
-        *ms = given;
-    }
-}
-
 static void
 set_durations(struct build *build, const struct draft_section *section)
 {
     struct policy *policy = build->policy;
     const struct draft_setting *wait = draft_get(section, "connect_wait");
 
-    set_duration(build, draft_get(section, "handshake_timeout"), HANDSHAKE_TIMEOUT_MIN_MS,
-                 HANDSHAKE_TIMEOUT_MAX_MS, "from 100ms to 10m",
-                 &policy->handshake_timeout_ms);
+    value_set_duration(build, draft_get(section, "handshake_timeout"),
+                       HANDSHAKE_TIMEOUT_MIN_MS, HANDSHAKE_TIMEOUT_MAX_MS,
+                       "from 100ms to 10m", &policy->handshake_timeout_ms);
     if (policy->connect_wait_ms > policy->handshake_timeout_ms) {
         policy->connect_wait_ms = policy->handshake_timeout_ms;
     }
-    set_duration(build, wait, 0, policy->handshake_timeout_ms,
-                 "from 0 to handshake_timeout", &policy->connect_wait_ms);
+    value_set_duration(build, wait, 0, policy->handshake_timeout_ms,
+                       "from 0 to handshake_timeout", &policy->connect_wait_ms);
 }
 
 /* Both are required: what happens to the rest is never left to chance. */

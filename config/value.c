@@ -52,6 +52,27 @@ value_text(const struct draft_setting *setting)
     return setting != NULL && setting->items != NULL ? setting->items->text : NULL;
 }
 
+void
+value_set_duration(struct build *build, const struct draft_setting *setting, int64_t min,
+                   int64_t max, const char *bounds, int64_t *ms)
+{
+    const char *text = value_text(setting);
+    int64_t given;
+
+    if (text == NULL) {
+        return;
+    }
+    if (!value_duration(text, &given)) {
+        build_problem(build, setting->line, "%s: '%s': " VALUE_DURATION_WANT,
+                      setting->key->name, text);
+    } else if (given < min || given > max) {
+        build_problem(build, setting->line, "%s: '%s' is out of bounds: %s",
+                      setting->key->name, text, bounds);
+    } else {
+        *ms = given;
+    }
+}
+
 /* "mtls, plaintext, deny or observe"; what comes later is not advertised. */
 static void
 join(const struct value_word *words, char *text, size_t room)

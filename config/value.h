@@ -22,6 +22,16 @@ struct value_word {
 bool value_duration(const char *text, int64_t *ms);
 
 /*
+ * Sets *ms to a setting's duration; one that is none, or out of bounds, is a problem.
+ *
+ *   min, max  in   milliseconds
+ *   bounds    in   the two in words
+ *   ms        out  untouched without the setting and on failure
+ */
+void value_set_duration(struct build *build, const struct draft_setting *setting,
+                        int64_t min, int64_t max, const char *bounds, int64_t *ms);
+
+/*
  * Reads an unsigned decimal number of at most max; no sign, no white space.
  *
  *   number  out  untouched on failure

@@ -30,10 +30,13 @@ admit(int fd, const struct sockaddr *address, socklen_t len, int flags)
     if (govern_leaves_plaintext(ruling.rule)) {
         return 0;
     }
-    if (ruling.rule->mode != POLICY_MODE_MTLS) {
+    if (!govern_wants_session(ruling.rule)) {
         return -EACCES;
     }
     int result = session_open(fd, true, false, &ruling, &local, &remote, NULL);
+    if (result > 0) {
+        return 0;
+    }
     if (result == 0) {
         stdio_governed(fd);
     }

@@ -12,6 +12,7 @@
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
+#include "shim/session/permissive.h"
 #include "shim/session/pool.h"
 
 /* What may not be used is shut, but stays open: its number is not to be another file's.
@@ -143,19 +144,28 @@ static bool
 begin_session(int fd)
 {
     union session_address local, remote;
+    struct sockaddr_storage peer;
     socklen_t local_len = sizeof(local);
-    socklen_t remote_len = sizeof(remote);
-    if (getpeername(fd, &remote.any, &remote_len) != 0 ||
+    socklen_t peer_len = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0 ||
         getsockname(fd, &local.any, &local_len) != 0 ||
-        !govern_address(&remote.any, remote_len, &remote)) {
+        !govern_address((struct sockaddr *)&peer, peer_len, &remote)) {
         return true; /* not connected, or not of ours */
     }
     RULING_SCOPE ruling = govern_connection(fd, POLICY_INBOUND, &local, &remote, NULL);
     if (govern_leaves_plaintext(ruling.rule)) {
         return true;
     }
-    return ruling.rule->mode == POLICY_MODE_MTLS &&
-           session_open(fd, true, false, &ruling, &local, &remote, NULL) == 0;
+    const struct policy_rule *rule = ruling.rule;
+    if (rule->mode == POLICY_MODE_PERMISSIVE && permissive_is_late(fd)) {
+        if (!environment_was_loaded()) { /* else that program has logged it */
+            permissive_log(rule, &local, &remote,
+                           "begun: another program has read or written before");
+        }
+        return true;
+    }
+    return govern_wants_session(rule) &&
+           session_open(fd, true, false, &ruling, &local, &remote, NULL) >= 0;
 }
 
 /* The other numbers of the socket that fd is: governed with it, or of no use like it. */

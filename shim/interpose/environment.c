@@ -34,16 +34,21 @@ make_line(const char *name, const char *value)
     return asprintf(&line, "%s=%s", name, value) < 0 ? NULL : line;
 }
 
+static bool was_loaded; /* as it was when we came */
+static bool is_remembered;
+
 bool
 environment_was_loaded(void)
 {
-    return getenv(ENVIRONMENT_LOADED) != NULL;
+    return is_remembered ? was_loaded : getenv(ENVIRONMENT_LOADED) != NULL;
 }
 
 void
 environment_remember(void)
 {
     Dl_info info;
+    was_loaded = environment_was_loaded();
+    is_remembered = true;
     (void)setenv(ENVIRONMENT_LOADED, "1", 1);
     library = dladdr(&real, &info) != 0 ? info.dli_fname : NULL;
     for (size_t i = 0; i < KEPT_COUNT; i++) {

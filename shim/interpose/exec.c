@@ -19,11 +19,11 @@ exec_portable(int fd)
 {
     GOVERNED_SCOPE *handle = table_acquire(fd);
     if (handle == NULL) {
-        return -EACCES;
+        return -EPIPE; /* in plaintext by now, or closed by another thread */
     }
     (void)wait_handshake(handle, fd, session_limits.handshake_timeout_ms);
     int state = atomic_load(&handle->session->state);
-    if (state == SESSION_FAILED) {
+    if (state == SESSION_FAILED || state == SESSION_PLAINTEXT) {
         return -EPIPE;
     }
     int memfd = state == SESSION_OPEN ? session_portable(handle, fd) : -EAGAIN;
@@ -131,12 +131,25 @@ take_back(int fd, struct handle *handle, void *context)
     }
 }
 
+/* Lets go of what is in plaintext by now: libc's rules apply to it. */
+static void
+let_go(int fd, struct handle *handle, void *context)
+{
+    (void)handle;
+    (void)context;
+    struct handle *held = table_acquire(fd);
+    if (held != NULL) {
+        table_release(held);
+    }
+}
+
 /* Readies what goes along. Returns 1; 0 there is nothing; -EACCES it cannot go. */
 static int
 ready(const char *file, char *const env[])
 {
     bool any = false;
     int result = 0;
+    table_each(let_go, NULL);
     table_each(find_any, &any);
     if (!any) {
         return 0;

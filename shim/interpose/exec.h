@@ -10,7 +10,8 @@
  * Makes the session of a governed fd ready for another program: waits for its handshake,
  * within handshake_timeout, and gives it memory that can be passed on.
  *
- * Returns  the memfd; -EPIPE the connection has failed: the socket may go without;
+ * Returns  the memfd; -EPIPE the connection has failed, or is in plaintext: the socket
+ *          may go without;
  *          -EACCES it cannot go.
  */
 int exec_portable(int fd);

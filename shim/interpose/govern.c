@@ -8,6 +8,8 @@
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 #include "shim/session/audit.h"
+#include "shim/session/context.h"
+#include "shim/session/permissive.h"
 #include "shim/session/table.h"
 
 #ifndef IPPROTO_MPTCP
@@ -53,6 +55,7 @@ log_decision(const struct policy_rule *rule, enum audit_event event,
     struct audit_record line = AUDIT_RECORD_INIT;
     line.event = event;
     line.rule = rule->name;
+    line.mode = govern_leaves_plaintext(rule) ? policy_mode_name(rule->mode) : NULL;
     line.has_direction = true;
     line.direction = query->direction;
     line.local = query->local;
@@ -73,21 +76,55 @@ find_rule(const struct policy *policy, struct policy_query *query)
     return policy_match(policy, query);
 }
 
+/* What mtls would have done, as far as that shows without touching the connection. */
 static void
-log_rule(const struct policy_rule *rule, const struct policy_query *query)
+log_observed(int fd, const struct ruling *ruling, const struct policy_query *query)
 {
+    const struct policy_rule *rule = ruling->rule;
+    char words[320];
+    const char *name = rule->peer_name != NULL ? rule->peer_name : query->dialled_name;
+    bool speaks = query->direction == POLICY_INBOUND;
+    enum permissive_word word = speaks ? permissive_listen(fd) : PERMISSIVE_SILENCE;
+    const char *identity = rule->identity == NULL ? "; the rule has no identity yet"
+                           : !context_has_material(ruling_context(ruling))
+                               ? "; this user may not read the files of its identity"
+                               : "";
+    if (speaks) {
+        const char *peer = word == PERMISSIVE_TLS ? ", and the client begins with TLS"
+                           : word == PERMISSIVE_PLAINTEXT
+                               ? ", and the client, which begins in plaintext, be refused"
+                               : "";
+        snprintf(words, sizeof(words),
+                 "left as it is; with mtls the client would have to prove who it is%s%s",
+                 peer, identity);
+    } else if (rule->verify == POLICY_VERIFY_NAME) {
+        snprintf(words, sizeof(words),
+                 "left as it is; with mtls the server would have to prove that it is "
+                 "%.160s%s",
+                 name != NULL ? name : "at its address", identity);
+    } else {
+        snprintf(words, sizeof(words),
+                 "left as it is; with mtls the server would have to prove who it is%s",
+                 identity);
+    }
+    log_decision(rule, AUDIT_OBSERVED, query, NULL, words);
+}
+
+static void
+log_rule(int fd, const struct ruling *ruling, const struct policy_query *query)
+{
+    const struct policy_rule *rule = ruling->rule;
     struct failure failure;
     switch (rule->mode) {
     case POLICY_MODE_MTLS:
+    case POLICY_MODE_PERMISSIVE:
         break; /* the session tells */
     case POLICY_MODE_PLAINTEXT:
         log_decision(rule, AUDIT_PLAINTEXT, query, NULL, NULL);
         break;
     case POLICY_MODE_OBSERVE:
-        log_decision(rule, AUDIT_OBSERVED, query, NULL,
-                     "left in plaintext; the rule is to become mtls");
+        log_observed(fd, ruling, query);
         break;
-    case POLICY_MODE_PERMISSIVE:
     case POLICY_MODE_DENY:
         failure_set(&failure, REASON_DENIED_BY_RULE, NULL);
         log_decision(rule, AUDIT_DENIED, query, &failure, NULL);
@@ -100,6 +137,12 @@ govern_leaves_plaintext(const struct policy_rule *rule)
 {
     return rule == NULL || rule->mode == POLICY_MODE_PLAINTEXT ||
            rule->mode == POLICY_MODE_OBSERVE;
+}
+
+bool
+govern_wants_session(const struct policy_rule *rule)
+{
+    return rule->mode == POLICY_MODE_MTLS || rule->mode == POLICY_MODE_PERMISSIVE;
 }
 
 /* The rule for another name of the address, if that does not leave it in plaintext. */
@@ -144,7 +187,7 @@ govern_connection(int fd, enum policy_direction direction,
     if (name != NULL && govern_leaves_plaintext(ruling.rule)) {
         ruling.rule = find_stricter(policy, &query, ruling.rule, name);
     }
-    log_rule(ruling.rule, &query);
+    log_rule(fd, &ruling, &query);
     return ruling;
 }
 

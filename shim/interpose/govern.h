@@ -21,9 +21,9 @@
  *                   no connection is left in plaintext because of the last name that the
  *                   program happened to look up.  NULL for inbound
  *
- * Returns  the ruling, for ruling_done(); its rule: MTLS wants a session, and what
- * govern_leaves_plaintext() does not leave alone is refused; NULL: no TCP socket, or the
- * shim is off.
+ * Returns  the ruling, for ruling_done(); its rule: what govern_leaves_plaintext() does
+ * not leave alone and govern_wants_session() does not want is refused; NULL: no TCP
+ * socket, or the shim is off.
  */
 struct ruling govern_connection(int fd, enum policy_direction direction,
                                 const union session_address *local,
@@ -31,6 +31,9 @@ struct ruling govern_connection(int fd, enum policy_direction direction,
 
 /* Whether the connection stays as it is. */
 bool govern_leaves_plaintext(const struct policy_rule *rule);
+
+/* Whether it is to get a session, with mode mtls or permissive; else it is refused. */
+bool govern_wants_session(const struct policy_rule *rule);
 
 /* Copies a socket address of IPv4 or IPv6. Returns false for any other. */
 bool govern_address(const struct sockaddr *address, socklen_t len,

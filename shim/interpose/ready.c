@@ -11,9 +11,10 @@ static bool
 is_doubtful(struct handle *handle, int fd)
 {
     const struct session *session = handle->session;
-    return atomic_load(&session->state) != SESSION_OPEN ||
-           atomic_load(&session->record.rx.bytes) == 0 ||
-           !wait_is_nonblocking(handle, fd);
+    int state = atomic_load(&session->state);
+    return state != SESSION_PLAINTEXT &&
+           (state != SESSION_OPEN || atomic_load(&session->record.rx.bytes) == 0 ||
+            !wait_is_nonblocking(handle, fd));
 }
 
 bool
@@ -24,13 +25,21 @@ ready_is_doubtful(int fd)
 }
 
 bool
+ready_is_governed(int fd)
+{
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    return handle != NULL;
+}
+
+bool
 ready_to_read(int fd)
 {
     GOVERNED_SCOPE *handle = table_acquire(fd);
     if (handle == NULL || !is_doubtful(handle, fd)) {
         return true;
     }
-    bool readable = session_readable(handle, fd) == 1;
+    bool readable = session_readable(handle, fd) == 1 ||
+                    atomic_load(&handle->session->state) == SESSION_PLAINTEXT;
     if (!readable && wait_for_other_process(handle)) {
         struct timespec pause = {0, IDLE_NS};
         (void)real.ppoll(NULL, 0, &pause, NULL);

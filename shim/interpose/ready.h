@@ -18,6 +18,9 @@
  */
 bool ready_is_doubtful(int fd);
 
+/* Whether fd is still governed: under mode = permissive it may no longer be. */
+bool ready_is_governed(int fd);
+
 /*
  * Whether a read that the kernel calls possible would not block; true where that is not
  * doubtful, and for fds that are not governed.

@@ -23,12 +23,15 @@ lend_to_lower_layers(void)
     record_io.shutdown = real.shutdown;
     system_calls.recv = real.recv;
     system_calls.send = real.send;
+    system_calls.recvmsg = real.recvmsg;
+    system_calls.sendmsg = real.sendmsg;
     system_calls.read = real.read;
     system_calls.write = real.write;
     system_calls.shutdown = real.shutdown;
     system_calls.close = real.close;
     system_calls.poll = real.poll;
     system_calls.fcntl = real.fcntl;
+    system_calls.ioctl = real.ioctl;
     system_calls.getsockopt = real.getsockopt;
     system_calls.setsockopt = real.setsockopt;
     system_calls.epoll_ctl = real.epoll_ctl;

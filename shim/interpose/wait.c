@@ -7,10 +7,11 @@
 #include <sys/time.h>
 
 #include "shim/interpose/real.h"
+#include "shim/session/permissive.h"
 
 enum {
     OTHER_PROCESS_MS = 2, /* between looks at a handshake that another process drives */
-    STEP_MS = 50,         /* between looks at one that the service thread may drive */
+    STEP_MS = 50, /* at most between looks at one that the service thread may drive */
 };
 
 bool
@@ -58,6 +59,17 @@ wait_restarts(void)
     return true;
 }
 
+/* How long to wait for the kernel at most before it is looked at again. */
+static int64_t
+step_ms(const struct session *session)
+{
+    int64_t left_ms = session->deadline_ms - session_now_ms();
+    if (atomic_load(&session->permissive) != SESSION_UNDECIDED || left_ms > STEP_MS) {
+        return STEP_MS;
+    }
+    return left_ms > 1 ? left_ms : 1;
+}
+
 static int
 wait_events(int fd, short events, int64_t timeout_ms)
 {
@@ -73,13 +85,13 @@ wait_handshake_step(struct handle *handle, int fd, short events)
     if (wait_for_other_process(handle)) {
         return wait_events(-1, 0, OTHER_PROCESS_MS);
     }
-    return wait_events(fd, events, STEP_MS);
+    return wait_events(fd, events, step_ms(handle->session));
 }
 
 int
 wait_readable(struct handle *handle, int fd, int flags)
 {
-    if (atomic_load(&handle->session->state) != SESSION_OPEN) {
+    if (!session_is_settled(handle->session)) {
         short events = POLLIN;
         if (session_drive(handle, fd, &events) != -EAGAIN) {
             return 0;
@@ -159,11 +171,12 @@ wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progr
         return result;
     }
     short events = POLLOUT;
-    if (atomic_load(&handle->session->state) != SESSION_OPEN) {
+    if (!session_is_settled(handle->session)) {
         if (session_drive(handle, fd, &events) != -EAGAIN) {
             return 0;
         }
-        left_ms = left_ms >= 0 && left_ms < STEP_MS ? left_ms : STEP_MS;
+        int64_t step = step_ms(handle->session);
+        left_ms = left_ms >= 0 && left_ms < step ? left_ms : step;
     }
     result = wait_for_other_process(handle) ? wait_events(-1, 0, OTHER_PROCESS_MS)
                                             : wait_events(fd, events, left_ms);
@@ -177,6 +190,7 @@ int
 wait_handshake(struct handle *handle, int fd, int64_t wait_ms)
 {
     int64_t until_ms = session_now_ms() + wait_ms;
+    permissive_want(handle);
     for (;;) {
         short events = POLLIN;
         int result = session_drive(handle, fd, &events);
@@ -187,7 +201,8 @@ wait_handshake(struct handle *handle, int fd, int64_t wait_ms)
         if (left_ms <= 0) {
             return 0;
         }
-        if (wait_events(fd, events, left_ms < STEP_MS ? left_ms : STEP_MS) < 0) {
+        int64_t step = step_ms(handle->session);
+        if (wait_events(fd, events, left_ms < step ? left_ms : step) < 0) {
             return 0; /* a signal: TCP is connected, the rest goes on by itself */
         }
     }

@@ -149,6 +149,7 @@ static void
 put_connection(struct audit_json *json, const struct audit_record *record)
 {
     audit_json_text(json, "rule", record->rule, 96);
+    audit_json_text(json, "mode", record->mode, 12);
     if (record->has_direction) {
         audit_json_text(json, "direction",
                         record->direction == POLICY_INBOUND ? "inbound" : "outbound", 8);

@@ -40,6 +40,7 @@ struct audit_io {
 struct audit_record {
     enum audit_event event;
     const char *rule;
+    const char *mode; /* the rule's, where something was left in plaintext */
     enum policy_direction direction;
     bool has_direction;
     const struct sockaddr *local, *remote;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "shim/record/fail.h"
+#include "shim/session/permissive.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -18,6 +19,15 @@ enum {
     EXIT_ABSORB_MS = 200,
 };
 
+bool
+session_resets_at_close(int fd)
+{
+    struct linger linger = {0, 0};
+    socklen_t len = sizeof(linger);
+    return system_calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+           linger.l_onoff != 0 && linger.l_linger == 0;
+}
+
 /*
  * Whether closing a plain socket would reset the connection now: it was told not to
  * linger, or bytes have come that the program has not read (RFC 1122, section 4.2.2.13).
@@ -25,11 +35,7 @@ enum {
 static bool
 would_reset(struct handle *handle, int fd)
 {
-    struct linger linger = {0, 0};
-    socklen_t len = sizeof(linger);
-    bool told = system_calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
-                linger.l_onoff != 0 && linger.l_linger == 0;
-    return told || record_available(&handle->conn, fd) > 0;
+    return session_resets_at_close(fd) || record_available(&handle->conn, fd) > 0;
 }
 
 /* A close_notify would make the peer take a reset for a good end. */
@@ -64,8 +70,16 @@ end_session(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
     bool last = holder_leave(&session->holders, session_pid());
+    if (atomic_load(&session->permissive) != SESSION_DECIDED &&
+        permissive_close(handle, fd, last)) {
+        return session_limits.handshake_timeout_ms;
+    }
+    if (atomic_load(&session->state) == SESSION_PLAINTEXT) {
+        (void)service_forget(handle, true);
+    }
     int state = atomic_load(&session->state);
     if (state == SESSION_HANDSHAKING &&
+        atomic_load(&session->permissive) == SESSION_DECIDED &&
         (last || atomic_load(&session->driver) == session_pid())) {
         /* Data that was written is owed to the peer; others that hold it wait for us. */
         return session_limits.handshake_timeout_ms;

@@ -12,6 +12,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/session/handshake.h"
+#include "shim/session/permissive.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 
@@ -103,10 +104,10 @@ fetch_record(struct handle *handle, int fd, short *events)
     }
 }
 
-/* Wakes writers that were told EAGAIN though the kernel's buffer never was full: setting
- * this option to the value it has makes the kernel signal writability anew (tcp(7)). */
-static void
-wake_writers(int fd)
+/* Setting this option to the value it has makes the kernel signal writability anew
+ * (tcp(7)). */
+void
+session_wake_writers(int fd)
 {
     int value = 0;
     socklen_t len = sizeof(value);
@@ -168,7 +169,7 @@ open_session(struct handle *handle, int fd, short *events)
     handle->handshake = NULL;
     ruling_done(&handle->ruling);
     if (atomic_load(&session->early_was_full)) {
-        wake_writers(fd);
+        session_wake_writers(fd);
     }
     if (atomic_load(&session->shut_wanted) != 0) {
         (void)session_finish_shutdown(handle, fd);
@@ -245,14 +246,14 @@ claim(struct handle *handle, int fd, short *events)
 {
     struct session *session = handle->session;
     int driver = atomic_load(&session->driver);
-    if (driver == 0) {
+    if (driver == 0 && handle->handshake != NULL) {
         driver = session_pid();
         atomic_store(&session->driver, driver);
     }
     if (driver == session_pid()) {
         return 0;
     }
-    if (kill(driver, 0) != 0 && errno == ESRCH) {
+    if (driver != 0 && kill(driver, 0) != 0 && errno == ESRCH) {
         return fail_because(handle, fd, ECONNRESET, REASON_SHIM_ERROR,
                             "the process that drove the handshake has ended");
     }
@@ -265,11 +266,17 @@ drive_locked(struct handle *handle, int fd, short *events)
 {
     struct session *session = handle->session;
     int state = atomic_load(&session->state);
-    if (state == SESSION_OPEN) {
+    if (session_is_settled(session)) {
         return 0;
     }
     if (state == SESSION_FAILED) {
         return -atomic_load(&session->error);
+    }
+    if (atomic_load(&session->permissive) != SESSION_DECIDED) {
+        int decided = permissive_drive(handle, fd, events);
+        if (decided < 0 || session_is_settled(session)) {
+            return decided;
+        }
     }
     int result = claim(handle, fd, events);
     if (result == 0 && atomic_load(&session->dialling)) {
@@ -293,7 +300,7 @@ int
 session_drive(struct handle *handle, int fd, short *events)
 {
     struct session *session = handle->session;
-    if (atomic_load(&session->state) == SESSION_OPEN) {
+    if (session_is_settled(session)) {
         return 0;
     }
     if (atomic_load(&session->state) == SESSION_FAILED) {

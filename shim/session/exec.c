@@ -138,7 +138,8 @@ session_adopted(struct handle *handle, int fd)
     struct session *session = handle->session;
     struct failure failure;
     const struct policy_rule *rule = handle->ruling.rule; /* NULL: we had it before */
-    if (rule != NULL && rule->mode != POLICY_MODE_MTLS && session_lock(session) == 0) {
+    if (rule != NULL && rule->mode != POLICY_MODE_MTLS &&
+        rule->mode != POLICY_MODE_PERMISSIVE && session_lock(session) == 0) {
         failure_set(&failure, REASON_DENIED_BY_RULE,
                     "after exec no rule %s lets the connection go on", session->rule);
         session_fail(handle, fd, EACCES, &failure);

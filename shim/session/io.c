@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "shim/record/fail.h"
+#include "shim/session/permissive.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
+#include "shim/session/twice.h"
 
 /* A child of fork has no service thread until it touches a session that needs one. */
 static int
@@ -64,7 +66,8 @@ session_broken(struct handle *handle, int fd, int error)
     int state = atomic_load(&session->state);
     if (state == SESSION_OPEN) {
         (void)record_fail_dir(&session->record.rx, -error);
-    } else if (state == SESSION_HANDSHAKING) {
+    } else if (state == SESSION_HANDSHAKING &&
+               atomic_load(&session->permissive) == SESSION_DECIDED) {
         failure_set(&failure, REASON_PEER_RESET, "%s", strerrordesc_np(error));
         session_fail(handle, fd, error, &failure);
     }
@@ -149,6 +152,9 @@ session_read(struct handle *handle, int fd, const struct iovec *iov, int count, 
         if (result < 0) {
             return result;
         }
+        if (atomic_load(&session->state) == SESSION_PLAINTEXT) {
+            return permissive_read(fd, iov, count, flags);
+        }
     }
     ssize_t result = record_read(&handle->conn, fd, iov, count, flags);
     if (result < 0 && result != -EAGAIN) {
@@ -167,7 +173,7 @@ write_early(struct handle *handle, const struct iovec *iov, int count)
         return -EAGAIN;
     }
     int state = atomic_load(&session->state);
-    if (state == SESSION_OPEN || state == SESSION_FAILED) {
+    if (state != SESSION_CONNECTING && state != SESSION_HANDSHAKING) {
         session_unlock(session);
         return -ESTALE;
     }
@@ -193,11 +199,21 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
               int flags)
 {
     struct session *session = handle->session;
+    if (atomic_load_explicit(&session->record.tx.bytes, memory_order_relaxed) == 0 &&
+        session->early_len == 0 && !session->is_server) {
+        twice_check(session, iov, count);
+    }
     while (atomic_load_explicit(&session->state, memory_order_acquire) != SESSION_OPEN) {
         if (atomic_load(&session->state) == SESSION_UNCONNECTED) {
             return ask_unconnected(fd, true);
         }
+        if (count > 0) {
+            permissive_want(handle);
+        }
         int result = drive(handle, fd);
+        if (atomic_load(&session->state) == SESSION_PLAINTEXT) {
+            return permissive_write(session, fd, iov, count, flags);
+        }
         if (result < 0 && result != -EAGAIN) {
             return result;
         }
@@ -235,6 +251,9 @@ session_readable(struct handle *handle, int fd)
         if (result < 0) {
             return result != -EAGAIN;
         }
+        if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {
+            return permissive_is_ready(fd, POLLIN);
+        }
     }
     return record_readable(&handle->conn, fd);
 }
@@ -259,6 +278,9 @@ session_room(struct handle *handle, int fd)
                        ? 0
                        : SESSION_EARLY_LEN - session->early_len;
         }
+        if (atomic_load(&session->state) == SESSION_PLAINTEXT) {
+            return permissive_is_ready(fd, POLLOUT) ? RECORD_BATCH_PLAINTEXT_MAX : 0;
+        }
     }
     /* A batch goes out or is kept, as a whole, once nothing else is kept. */
     return record_flush(&handle->conn, fd) == -EAGAIN ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
@@ -270,6 +292,9 @@ session_available(struct handle *handle, int fd)
     if (atomic_load(&handle->session->state) != SESSION_OPEN && drive(handle, fd) < 0) {
         return 0;
     }
+    if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {
+        return permissive_available(fd);
+    }
     return record_available(&handle->conn, fd);
 }
 
@@ -280,7 +305,9 @@ session_finish_shutdown(struct handle *handle, int fd)
     if (atomic_load(&session->shut_wanted) == 0) {
         return 0;
     }
-    int result = record_close_notify(&handle->conn, fd);
+    int result = atomic_load(&session->state) == SESSION_PLAINTEXT
+                     ? 0
+                     : record_close_notify(&handle->conn, fd);
     if (result == -EAGAIN) {
         service_watch(handle);
         return result;
@@ -298,14 +325,15 @@ session_shutdown(struct handle *handle, int fd, int how)
     if (how == SHUT_RD || how == SHUT_RDWR) {
         record_ignore_input(&handle->conn);
     }
+    permissive_want(handle);
     if (state == SESSION_FAILED || state == SESSION_CONNECTING ||
-        (how != SHUT_WR && how != SHUT_RDWR)) {
+        state == SESSION_PLAINTEXT || (how != SHUT_WR && how != SHUT_RDWR)) {
         /* SHUT_RD during the handshake would end it: reading simply ends later. */
         bool handshaking = state == SESSION_HANDSHAKING && how == SHUT_RD;
         return handshaking || system_calls.shutdown(fd, how) == 0 ? 0 : -errno;
     }
     atomic_store(&session->shut_wanted, 1 + how);
-    if (atomic_load(&session->state) == SESSION_OPEN) {
+    if (session_is_settled(session)) {
         int result = session_finish_shutdown(handle, fd);
         return result == -EAGAIN ? 0 : result;
     }

@@ -104,12 +104,15 @@ wait_for(struct handle *handle, uint32_t events)
         return;
     }
     struct epoll_event event = {.events = events, .data.ptr = handle};
+    pthread_mutex_lock(&service_mutex);
     int op = handle->service_events == 0 ? EPOLL_CTL_ADD
              : events == 0               ? EPOLL_CTL_DEL
                                          : EPOLL_CTL_MOD;
-    if (system_calls.epoll_ctl(epoll_fd, op, handle->service_fd, &event) == 0) {
+    if (handle->service_fd >= 0 &&
+        system_calls.epoll_ctl(epoll_fd, op, handle->service_fd, &event) == 0) {
         handle->service_events = events;
     }
+    pthread_mutex_unlock(&service_mutex);
 }
 
 /* Under the lock: a close may be giving it one at the same moment. */
@@ -128,12 +131,28 @@ static bool
 has_fd(struct handle *handle)
 {
     if (handle->service_fd < 0) {
-        int fd = table_dup(handle);
         pthread_mutex_lock(&service_mutex);
-        give_service_fd(handle, fd);
+        if (atomic_load(&handle->session->state) != SESSION_PLAINTEXT) {
+            give_service_fd(handle, table_dup(handle));
+        }
         pthread_mutex_unlock(&service_mutex);
     }
     return handle->service_fd >= 0;
+}
+
+bool
+service_forget(struct handle *handle, bool wait)
+{
+    if (wait) {
+        pthread_mutex_lock(&service_mutex);
+    } else if (pthread_mutex_trylock(&service_mutex) != 0) {
+        return false;
+    }
+    if (!handle->lingering) {
+        drop_service_fd(handle);
+    }
+    pthread_mutex_unlock(&service_mutex);
+    return true;
 }
 
 /* What is left to do on an open session. Returns -EAGAIN with events, else 0. */
@@ -141,7 +160,17 @@ static int
 settle(struct handle *handle, uint32_t *events)
 {
     int fd = handle->service_fd;
+    if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {
+        if (handle->lingering) {
+            session_discard_input(fd);
+        }
+        return 0;
+    }
     int result = record_flush(&handle->conn, fd);
+    if (result == 0 && handle->lingering &&
+        !holder_leave(&handle->session->holders, session_pid())) {
+        return 0; /* the last one says goodbye */
+    }
     if (result == 0 && handle->lingering) {
         result = record_close_notify(&handle->conn, fd);
     }
@@ -165,6 +194,17 @@ settle(struct handle *handle, uint32_t *events)
     return -EAGAIN;
 }
 
+/* A silent peer, and nobody who waits for a decision: what comes is for the program to
+ * find, and its connection costs no more than it would without us. */
+static bool
+waits_for_nothing(const struct handle *handle, int64_t now)
+{
+    const struct session *session = handle->session;
+    return atomic_load(&session->permissive) == SESSION_UNDECIDED &&
+           !atomic_load(&session->decision_wanted) && !handle->lingering &&
+           now >= session->deadline_ms;
+}
+
 static void
 step(struct handle *handle, int64_t now)
 {
@@ -176,7 +216,7 @@ step(struct handle *handle, int64_t now)
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&
                 atomic_load(&session->shut_wanted) == 0;
-    if (state == SESSION_FAILED || idle ||
+    if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);
         return;
@@ -193,7 +233,8 @@ step(struct handle *handle, int64_t now)
     }
     if (result == -EAGAIN) {
         /* Readable but not for us (another process drives): let only time tell. */
-        bool other = early && atomic_load(&session->driver) != session_pid();
+        bool other = early && atomic_load(&session->driver) != session_pid() &&
+                     atomic_load(&session->permissive) == SESSION_DECIDED;
         wait_for(handle, other ? 0 : events);
     } else {
         unwatch(handle);

@@ -36,6 +36,16 @@ bool service_is_running(void);
 /* The program watches fd with epfd: a dup would keep its events coming after close. */
 void service_note_epoll(int epfd, int fd);
 
+/*
+ * Gives back the service's own fd of a session in plaintext: as long as it is
+ * open, closing the program's ends nothing.
+ *
+ *   wait  in  false: async-signal-safe
+ *
+ * Returns  whether that was done.
+ */
+bool service_forget(struct handle *handle, bool wait);
+
 /* Around fork. */
 void service_fork_prepare(void);
 void service_fork_parent(void);

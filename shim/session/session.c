@@ -13,6 +13,7 @@
 
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
+#include "shim/session/permissive.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
 #include "shim/session/suite.h"
@@ -101,7 +102,16 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     atomic_store(&session->dialling, connecting);
     atomic_store(&session->driver, session_pid());
     atomic_store(&session->nonblocking, -1);
-    session_begin_handshake(session, fd);
+    if (rule->mode == POLICY_MODE_PERMISSIVE) {
+        session->started_ms = session_now_ms();
+        session->deadline_ms = session->started_ms + rule->permissive_wait_ms;
+        session->may_be_plaintext = true;
+        atomic_store(&session->permissive, SESSION_UNDECIDED);
+        atomic_store(&session->driver, 0);
+        atomic_store(&session->state, SESSION_HANDSHAKING);
+    } else {
+        session_begin_handshake(session, fd);
+    }
     if (connecting) {
         atomic_store(&session->state, SESSION_CONNECTING);
     }
@@ -130,28 +140,70 @@ set_addresses(struct session *session, int fd, const union session_address *loca
     }
 }
 
-/* There is no handshake. Returns why not. */
-static int
-tell_why(const struct session *session, const struct ruling *ruling)
+int
+session_new_handshake(struct handle *handle, struct failure *failure)
 {
-    const struct policy_rule *rule = ruling->rule;
+    const struct ruling *ruling = &handle->ruling;
+    handle->handshake = handshake_new(handle->session, ruling);
+    if (handle->handshake != NULL) {
+        return 0;
+    }
     if (context_has_material(ruling_context(ruling))) {
+        failure_set(failure, REASON_SHIM_ERROR, "there is no memory for a handshake");
         return -ENOMEM;
     }
-    struct failure failure;
-    struct audit_record line = AUDIT_RECORD_INIT;
-    failure_set(&failure, REASON_SHIM_ERROR,
+    failure_set(failure, REASON_SHIM_ERROR,
                 "the files of identity %s may not be read by this user",
-                rule->identity->name);
+                ruling->rule->identity->name);
+    return -EACCES;
+}
+
+static void
+log_denied(const struct session *session, const struct policy_rule *rule,
+           const struct failure *failure)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
     line.event = AUDIT_DENIED;
     line.rule = rule->name;
     line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
     line.has_direction = true;
     line.local = &session->local.any;
     line.remote = &session->remote.any;
-    line.failure = &failure;
+    line.failure = failure;
     audit_write(&line);
-    return -EACCES;
+}
+
+static int
+begin(struct handle *handle)
+{
+    const struct policy_rule *rule = handle->ruling.rule;
+    struct failure failure;
+    if (rule->mode == POLICY_MODE_PERMISSIVE) {
+        return 0; /* not before the peer has said that it wants to */
+    }
+    session_fork_enter();
+    int result = session_new_handshake(handle, &failure);
+    session_fork_leave();
+    if (result == -EACCES) {
+        log_denied(handle->session, rule, &failure);
+    }
+    return result;
+}
+
+/* Whether the peer has spoken, and it was no TLS. */
+static bool
+is_plaintext(int fd, const struct policy_rule *rule, const union session_address *local,
+             const union session_address *remote)
+{
+    enum permissive_word word =
+        rule->mode == POLICY_MODE_PERMISSIVE ? permissive_listen(fd) : PERMISSIVE_SILENCE;
+    if (word != PERMISSIVE_PLAINTEXT && word != PERMISSIVE_END) {
+        return false;
+    }
+    permissive_log(rule, local, remote,
+                   word == PERMISSIVE_END ? PERMISSIVE_SAID_NOTHING
+                                          : PERMISSIVE_SAID_PLAINTEXT);
+    return true;
 }
 
 int
@@ -159,6 +211,9 @@ session_open(int fd, bool is_server, bool connecting, const struct ruling *rulin
              const union session_address *local, const union session_address *remote,
              const char *name)
 {
+    if (is_plaintext(fd, ruling->rule, local, remote)) {
+        return 1;
+    }
     struct handle *handle = pool_take();
     if (handle == NULL) {
         return -ENOMEM;
@@ -166,10 +221,7 @@ session_open(int fd, bool is_server, bool connecting, const struct ruling *rulin
     int result = init_session(handle, fd, is_server, connecting, ruling, name);
     if (result == 0) {
         set_addresses(handle->session, fd, local, remote);
-        session_fork_enter();
-        handle->handshake = handshake_new(handle->session, ruling);
-        session_fork_leave();
-        result = handle->handshake == NULL ? tell_why(handle->session, ruling) : 0;
+        result = begin(handle);
     }
     /* A program that is exec'ed knows nothing of the session: it must not get the fd. */
     if (result == 0 && system_calls.fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
@@ -275,9 +327,8 @@ session_log_closed(struct handle *handle, const struct failure *failure)
     }
 }
 
-/* Takes in what has come, so that close() sends FIN and our alert is read. */
-static void
-discard_input(int fd)
+void
+session_discard_input(int fd)
 {
     for (int i = 0; i < 16; i++) {
         if (system_calls.recv(fd, NULL, 65536, MSG_TRUNC | MSG_DONTWAIT) <= 0) {
@@ -297,7 +348,7 @@ session_fail(struct handle *handle, int fd, int error, const struct failure *fai
     if (atomic_load(&session->connect_failed)) {
         return; /* TCP itself failed: the program hears of it as ever */
     }
-    discard_input(fd);
+    session_discard_input(fd);
     (void)system_calls.shutdown(fd, SHUT_RDWR);
     bool denied = failure->reason == REASON_DENIED_BY_DENY ||
                   failure->reason == REASON_DENIED_BY_ALLOW;

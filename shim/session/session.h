@@ -43,6 +43,14 @@ enum session_state {
     SESSION_OPEN,
     SESSION_FAILED,      /* error says why; every call gives it */
     SESSION_UNCONNECTED, /* no session at all: see session_unconnected */
+    SESSION_PLAINTEXT, /* by mode = permissive: its fds leave the table (permissive.h) */
+};
+
+/* How far a handshake under mode = permissive is one (permissive.h). */
+enum session_permissive {
+    SESSION_DECIDED, /* for TLS, as all others are from the start */
+    SESSION_UNDECIDED,
+    SESSION_DECIDED_PLAINTEXT, /* early data is being sent */
 };
 
 struct chain;     /* chain.h */
@@ -63,10 +71,12 @@ struct session {
     _Atomic bool error_taken;     /* SO_ERROR has told it */
     _Atomic bool read_error_told; /* once OPEN: a plain socket tells an error once */
     _Atomic bool write_error_told;
-    _Atomic bool connect_failed; /* FAILED because TCP was: the fd may connect anew */
-    _Atomic bool write_starved;  /* a writer was turned away since it was told of room */
-    _Atomic bool early_was_full; /* a writer got EAGAIN: it waits for an edge */
-    _Atomic int shut_wanted;     /* 1 + how of a shutdown(2) that waits, 0 = none */
+    _Atomic bool connect_failed;  /* FAILED because TCP was: the fd may connect anew */
+    _Atomic bool write_starved;   /* a writer was turned away since it was told of room */
+    _Atomic bool early_was_full;  /* a writer got EAGAIN: it waits for an edge */
+    _Atomic int permissive;       /* enum session_permissive; UNDECIDED only at first */
+    _Atomic bool decision_wanted; /* what the program does waits for it */
+    _Atomic int shut_wanted;      /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
     _Atomic int8_t nonblocking; /* of the file description: 1, 0; -1 = to be asked for */
     _Atomic bool nodelay_borrowed; /* TCP_NODELAY is on, and not the program's choice */
@@ -76,12 +86,13 @@ struct session {
     _Atomic int driver;   /* pid whose handshake state is live; 0 = nobody's yet */
     uint32_t early_len;   /* bytes in the early buffer */
     int64_t started_ms;   /* CLOCK_MONOTONIC */
-    int64_t deadline_ms;
-    int64_t opened_ms; /* 0 until open */
+    int64_t deadline_ms;  /* of the handshake; while undecided, of permissive_wait */
+    int64_t opened_ms;    /* 0 until open */
     uint16_t version;
     uint16_t cipher; /* IANA number */
     char group[24];
     bool is_server;
+    bool may_be_plaintext; /* mode = permissive */
     bool resumed;
     union session_address local, remote;
     char rule[SESSION_RULE_LEN]; /* the name of the one that let it in */
@@ -119,11 +130,12 @@ struct handle {
  *
  *   fd          in  the socket, not in the table yet; close-on-exec gets set
  *   connecting  in  the caller is about to connect() and calls session_dialled() then
- *   ruling  in  mode mtls; the session takes a reference of its own
- *   remote  in  NULL: asked from the kernel
+ *   ruling  in  mode mtls or permissive; the session takes a reference of its own
+ *   local, remote  in  NULL: asked from the kernel; not with mode permissive
  *   name    in  the name dialled, NULL = none
  *
- * Returns  0, the fd is in the table; -errno and nothing has changed.
+ * Returns  0, the fd is in the table; 1, it is left in plaintext, as the rule is
+ * permissive and the peer has spoken already; -errno and nothing has changed.
  */
 int session_open(int fd, bool is_server, bool connecting, const struct ruling *ruling,
                  const union session_address *local, const union session_address *remote,
@@ -255,6 +267,26 @@ void session_begin_handshake(struct session *session, int fd);
  * process's (EACCES).  They are never freed; take a reference and give it back as ever.
  */
 extern struct handle session_unconnected, session_foreign;
+
+/* Makes handle->handshake. Returns 0; -ENOMEM, -EACCES, and failure says why. */
+int session_new_handshake(struct handle *handle, struct failure *failure);
+
+/* Wakes writers that were told EAGAIN though the kernel's buffer never was full. */
+void session_wake_writers(int fd);
+
+/* Whether the program has told the socket not to linger (SO_LINGER): close() resets it. */
+bool session_resets_at_close(int fd);
+
+/* Takes in what has come, so that close() sends FIN and what we sent last is read. */
+void session_discard_input(int fd);
+
+/* Whether the handshake is over and done with, or there will be none. */
+static inline bool
+session_is_settled(const struct session *session)
+{
+    int state = atomic_load_explicit(&session->state, memory_order_acquire);
+    return state == SESSION_OPEN || state == SESSION_PLAINTEXT;
+}
 
 /* Prepares session->lock. Returns 0 or -errno. */
 int session_init_lock(struct session *session);

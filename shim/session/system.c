@@ -1,18 +1,22 @@
 #include "shim/session/system.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* libc's own until the interposing layer puts in what dlsym found behind itself. */
 struct system_calls system_calls = {
     .recv = recv,
     .send = send,
+    .recvmsg = recvmsg,
+    .sendmsg = sendmsg,
     .read = read,
     .write = write,
     .shutdown = shutdown,
     .close = close,
     .poll = poll,
     .fcntl = fcntl,
+    .ioctl = ioctl,
     .getsockopt = getsockopt,
     .setsockopt = setsockopt,
     .epoll_ctl = epoll_ctl,

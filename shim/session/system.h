@@ -13,12 +13,15 @@
 struct system_calls {
     ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
     ssize_t (*send)(int fd, const void *buf, size_t len, int flags);
+    ssize_t (*recvmsg)(int fd, struct msghdr *msg, int flags);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
     ssize_t (*read)(int fd, void *buf, size_t len);
     ssize_t (*write)(int fd, const void *buf, size_t len);
     int (*shutdown)(int fd, int how);
     int (*close)(int fd);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*fcntl)(int fd, int command, ...);
+    int (*ioctl)(int fd, unsigned long request, ...);
     int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
     int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
     int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "shim/session/service.h"
 #include "shim/session/system.h"
 
 struct handle *_Atomic table_fds[TABLE_FD_MAX];
@@ -37,28 +38,6 @@ void
 table_unlock(void)
 {
     pthread_mutex_unlock(&table_mutex);
-}
-
-struct handle *
-table_acquire_slow(int fd)
-{
-    struct handle *handle = atomic_load(&table_fds[fd]);
-    while (handle != NULL) {
-        uint32_t refs = atomic_load(&handle->refs);
-        if (refs != 0 && atomic_compare_exchange_weak(&handle->refs, &refs, refs + 1)) {
-            /* The place may have changed hands between the look and the count. */
-            if (atomic_load(&table_fds[fd]) == handle) {
-                return handle;
-            }
-            table_release(handle);
-        }
-        struct handle *now = atomic_load(&table_fds[fd]);
-        if (refs == 0 && now == handle) {
-            return NULL;
-        }
-        handle = now;
-    }
-    return NULL;
 }
 
 bool
@@ -130,6 +109,71 @@ find_fd(const struct handle *handle)
     return -1;
 }
 
+/* The handle loses an fd, which leads nowhere from now on. Under the lock. Returns
+ * whether it was its last one in this process. */
+static bool
+take_out(int fd, struct handle *handle)
+{
+    atomic_store(&table_fds[fd], NULL);
+    atomic_store(&exec_of_fd[fd], TABLE_EXEC_UNSAID);
+    atomic_fetch_sub(&table_count, 1);
+    bool last = atomic_fetch_sub(&handle->fds, 1) == 1;
+    if (!last && atomic_load(&handle->fd_hint) == fd) {
+        atomic_store(&handle->fd_hint, find_fd(handle));
+    }
+    return last;
+}
+
+/*
+ * The session is in plaintext for good: fd is no longer governed, and is close-on-exec if
+ * the program wants that.  Where a lock is taken, in a signal handler say, it leaves the
+ * next time; until then its calls go to libc all the same.
+ */
+static void
+leave(int fd, struct handle *handle)
+{
+    if (!service_forget(handle, false) || pthread_mutex_trylock(&table_mutex) != 0) {
+        return;
+    }
+    bool there = atomic_load(&table_fds[fd]) == handle && !is_retired(fd);
+    if (there) {
+        bool closed = atomic_load(&exec_of_fd[fd]) == TABLE_EXEC_CLOSED;
+        (void)system_calls.fcntl(fd, F_SETFD, closed ? FD_CLOEXEC : 0);
+        (void)take_out(fd, handle);
+    }
+    table_unlock();
+    if (there) {
+        table_release(handle); /* the fd's reference */
+    }
+}
+
+struct handle *
+table_acquire_slow(int fd)
+{
+    struct handle *handle = atomic_load(&table_fds[fd]);
+    while (handle != NULL) {
+        uint32_t refs = atomic_load(&handle->refs);
+        if (refs != 0 && atomic_compare_exchange_weak(&handle->refs, &refs, refs + 1)) {
+            /* The place may have changed hands between the look and the count. */
+            if (atomic_load(&table_fds[fd]) == handle) {
+                if (atomic_load(&handle->session->state) != SESSION_PLAINTEXT) {
+                    return handle;
+                }
+                leave(fd, handle);
+                table_release(handle);
+                return NULL;
+            }
+            table_release(handle);
+        }
+        struct handle *now = atomic_load(&table_fds[fd]);
+        if (refs == 0 && now == handle) {
+            return NULL;
+        }
+        handle = now;
+    }
+    return NULL;
+}
+
 struct handle *
 table_remove(int fd)
 {
@@ -143,13 +187,7 @@ table_remove(int fd)
         handle = NULL;
     }
     if (handle != NULL) {
-        atomic_store(&table_fds[fd], NULL);
-        atomic_store(&exec_of_fd[fd], TABLE_EXEC_UNSAID);
-        atomic_fetch_sub(&table_count, 1);
-        last = atomic_fetch_sub(&handle->fds, 1) == 1;
-        if (!last && atomic_load(&handle->fd_hint) == fd) {
-            atomic_store(&handle->fd_hint, find_fd(handle));
-        }
+        last = take_out(fd, handle);
     }
     table_unlock();
     if (handle != NULL && !last) {

@@ -11,7 +11,8 @@
 
 extern struct handle *_Atomic table_fds[TABLE_FD_MAX];
 
-/* Takes a reference; NULL when fd is not governed. Give it back with table_release(). */
+/* Takes a reference; NULL when fd is not governed, or no longer: one whose session is in
+ * SESSION_PLAINTEXT leaves the table. Give it back with table_release(). */
 struct handle *table_acquire_slow(int fd);
 
 /* Whether there is anything to look up. */

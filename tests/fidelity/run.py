@@ -6,7 +6,8 @@
 
 The yardstick is plain TCP on IPv4; it is compared with plain TCP too (a scenario must be
 deterministic), then with the shim at both ends (TLS 1.3 and 1.2; IPv4, IPv6, v4-mapped),
-then with the shim at one end and OpenSSL, in bridge.py, at the other. What a row declares
+then with the shim at one end and OpenSSL, in bridge.py, at the other, and with an accepting
+end that takes both TLS and plaintext (mode = permissive). What a row declares
 to differ must be there in the plain trace and must differ in just that way.
 
 To look at one scenario: build/tests/fidelity/fidelity NAME prints its trace on plain TCP.
@@ -35,13 +36,15 @@ SECONDS = 250      # for one variant
 LINES_SHOWN = 12   # of a difference
 ONLY_1_2 = "min_version = 1.2\nciphers = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
-# name, the ends that are shimmed, TLS version, family of addresses
+# name, the ends that have TLS, its version, family of addresses, mode of the accepting end
 VARIANTS = [
     ("plain again", "", None, "4"),
     ("TLS 1.3", "AC", "1.3", "4"),
     ("TLS 1.2", "AC", "1.2", "4"),
     ("TLS 1.3 IPv6", "AC", "1.3", "6"),
     ("TLS 1.3 v4-mapped", "AC", "1.3", "mapped"),
+    ("permissive, plain peer", "", None, "4", "permissive"),
+    ("permissive, TLS peer", "AC", "1.3", "4", "permissive"),
     ("OpenSSL client TLS 1.3", "A", "1.3", "4"),
     ("OpenSSL client TLS 1.2", "A", "1.2", "4"),
     ("OpenSSL server TLS 1.3", "C", "1.3", "4"),
@@ -58,16 +61,18 @@ class Ground:
         self.authority = certs.Authority(folder)
         self.own = self.authority.issue("own", certs.SERVER_NAMES)
 
-    def policy(self, name, ends, version):
-        """Shims the named ends; the others are in plaintext by a rule of their own."""
+    def policy(self, name, ends, version, inbound):
+        """The named ends have TLS; the others are in plaintext by a rule of their own."""
         path = os.path.join(self.folder, name + ".ini")
         modes = {end: "mode = mtls\nidentity = own" if end in ends else "mode = plaintext"
                  for end in "AC"}
+        if inbound:
+            modes["A"] = f"mode = {inbound}\nidentity = own"
         with open(path, "w", encoding="ascii") as file:
             file.write(f"""[shim]
 log = {path}.jsonl
 default_inbound = deny
-default_outbound = deny
+default_outbound = {"deny" if "C" in ends else "plaintext"}
 [identity own]
 certificate = {self.own.pem}
 private_key = {self.own.key}
@@ -84,13 +89,13 @@ remote = *:1-65535
 
     def trace(self, variant):
         """Runs all scenarios in one way. Returns what the processes printed."""
-        name, ends, version, family = variant
+        name, ends, version, family, *inbound = variant
         argv = [FIDELITY, "-f", family]
         with bridge.between(self, ends, version) as ports:
             if ports:
                 argv += ["-b", "-l", str(ports[0]), "-d", str(ports[1])]
-            if ends:
-                policy = self.policy(name.replace(" ", "-"), ends, version)
+            if ends or inbound:
+                policy = self.policy(name.replace(" ", "-"), ends, version, *inbound or [None])
                 argv = [MTLS_RUN, "-p", policy, "--", *argv]
             try:
                 done = subprocess.run([*argv, *self.words], stdin=subprocess.DEVNULL,
@@ -102,15 +107,19 @@ remote = *:1-65535
         with open(os.path.join(self.folder, name.replace(" ", "-") + ".trace"), "w",
                   encoding="utf-8") as file:
             file.write(text)
-        if ends and text and not self.was_governed(policy, version):
+        if (ends or inbound) and text and not self.was_governed(policy, version):
             raise AssertionError(f"{name}: no connection was under TLS {version}")
         return text
 
     @staticmethod
     def was_governed(policy, version):
+        """Whether there were handshakes, of this version; for None: whether there were none,
+        but plaintext that a permissive rule has let in."""
         with open(policy + ".jsonl", encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file if '"handshake_ok"' in line]
-        return bool(lines) and all(line["version"] == version for line in lines)
+            lines = [json.loads(line) for line in file]
+        versions = {line["version"] for line in lines if line["event"] == "handshake_ok"}
+        plain = {line.get("mode") for line in lines if line["event"] == "plaintext"}
+        return versions == {version} if version else not versions and "permissive" in plain
 
 
 def split(text):

@@ -72,8 +72,10 @@ static void
 check_rule(const struct policy *policy, const struct policy_rule *rule)
 {
     require(rule->name[0] != '\0' && rule->line > 0);
-    require(rule->mode != POLICY_MODE_PERMISSIVE);
-    require(rule->mode != POLICY_MODE_MTLS || rule->identity != NULL);
+    require(rule->mode != POLICY_MODE_PERMISSIVE || rule->direction == POLICY_INBOUND);
+    require((rule->mode != POLICY_MODE_MTLS && rule->mode != POLICY_MODE_PERMISSIVE) ||
+            rule->identity != NULL);
+    require(rule->permissive_wait_ms >= 0 && rule->permissive_wait_ms <= 60000);
     require(rule->direction == POLICY_OUTBOUND || rule->verify != POLICY_VERIFY_NAME);
     require(rule->direction == POLICY_OUTBOUND || rule->peer_name == NULL);
     require(rule->verify != POLICY_VERIFY_IDENTITY || rule->allow_count > 0);

@@ -266,7 +266,11 @@ everything_given(void **state)
         "    sha256:AA:bb:00112233445566778899aabbccddeeff00112233445566778899aabbccdd,\n"
         "    o: Corp *, issuer:CN=ca?O=A:B,\n"
         "    spki:AA:bb:00112233445566778899aabbccddeeff00112233445566778899aabbccdd\n"
-        "deny = serial:00:0A:bC, serial:0\n");
+        "deny = serial:00:0A:bC, serial:0\n"
+        "[inbound y]\n"
+        "mode = permissive\n"
+        "identity = other-1\n"
+        "permissive_wait = 2s\n");
     const struct policy_identity *identity = &policy->identities[0];
     const struct policy_rule *rule = &policy->rules[0];
     static const struct policy_peer want[] = {
@@ -316,6 +320,10 @@ everything_given(void **state)
     assert_true(rule->truncation_is_eof);
     assert_int_equal(rule->allow_count, 8);
     assert_int_equal(rule->deny_count, 2);
+    assert_int_equal(policy->rules[1].mode, POLICY_MODE_PERMISSIVE);
+    assert_ptr_equal(policy->rules[1].identity, identity);
+    assert_int_equal(policy->rules[1].permissive_wait_ms, 2000);
+    assert_int_equal(rule->permissive_wait_ms, 300);
     for (size_t i = 0; i < 10; i++) {
         const struct policy_peer *peer = i < 8 ? &rule->allow[i] : &rule->deny[i - 8];
 

@@ -14,7 +14,7 @@ static const char usage[] = "usage: mtlsctl check POLICY\n";
 
 static const char help[] =
     "Loads a policy and the files of its identities as the shim would, and shows every\n"
-    "problem as \"POLICY:LINE: TEXT\".\n"
+    "problem as \"POLICY:LINE: TEXT\"; rules that let plaintext through, as warnings.\n"
     "\n"
     "  --help   show this text\n"
     "\n"
@@ -52,6 +52,24 @@ check_identities(const struct policy *policy, struct policy_report *report, bool
     return rc;
 }
 
+/* What is in order, and yet not to be forgotten. */
+static void
+print_warnings(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        const char *what = rule->mode == POLICY_MODE_PERMISSIVE ? "plaintext is let in"
+                           : rule->mode == POLICY_MODE_OBSERVE  ? "nothing is protected"
+                                                                : NULL;
+
+        if (what != NULL) {
+            printf("%s:%d: warning: [%s %s]: mode = %s: %s\n", policy->path, rule->line,
+                   rule->direction == POLICY_INBOUND ? "inbound" : "outbound", rule->name,
+                   policy_mode_name(rule->mode), what);
+        }
+    }
+}
+
 static int
 check(const char *path)
 {
@@ -68,6 +86,7 @@ check(const char *path)
         policy_mode_name(policy->default_inbound.mode),
         policy_mode_name(policy->default_outbound.mode));
     check_identities(policy, &report, true);
+    print_warnings(policy);
     policy_free(policy);
     return EXIT_SUCCESS;
 }
