@@ -30,6 +30,7 @@ static const struct keys_entry keys[] = {
     {"min_version", KEYS_IDENTITY, KEYS_TEXT, false},
     {"ciphers", KEYS_IDENTITY, KEYS_WORDS, false},
     {"groups", KEYS_IDENTITY, KEYS_WORDS, false},
+    {"session_tickets", KEYS_IDENTITY, KEYS_TEXT, false},
     {"signature_algorithms", KEYS_IDENTITY, KEYS_WORDS, LATER},
 
     {"service", KEYS_RULE, KEYS_TEXT, false},

@@ -78,6 +78,7 @@ struct policy_identity {
     bool expired_crl_is_insecurely_used; /* crl_expired = warn */
     uint16_t min_version;                /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t max_version;
+    bool session_tickets;       /* session_tickets = on */
     const char *const *ciphers; /* IANA names in order, NULL-terminated; NULL = default */
     const char *const *groups;  /* names of the TLS groups in order; NULL = default */
     unsigned index;             /* position in policy->identities */

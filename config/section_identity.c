@@ -185,6 +185,18 @@ set_revocation(struct build *build, const struct draft_section *section,
 }
 
 static void
+set_session_tickets(struct build *build, const struct draft_section *section,
+                    struct policy_identity *identity)
+{
+    static const struct value_word words[] = {
+        {"off", 0, false}, {"on", 1, false}, {NULL, 0, false}};
+    int value = 1;
+
+    value_choose(build, draft_get(section, "session_tickets"), words, &value);
+    identity->session_tickets = value != 0;
+}
+
+static void
 fill(struct build *build, const struct draft_section *section,
      struct policy_identity *identity)
 {
@@ -199,6 +211,7 @@ fill(struct build *build, const struct draft_section *section,
     set_versions(build, section, identity);
     set_ciphers(build, section, identity);
     set_groups(build, section, identity);
+    set_session_tickets(build, section, identity);
     value_choose(build, draft_get(section, "ocsp"), ocsp_words, &ocsp);
 }
 

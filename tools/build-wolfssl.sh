@@ -47,9 +47,13 @@ fail() {
 # ALWAYS_VERIFY_CB: our authorisation runs on every leaf, before our Finished.
 # hrrcookie: without it a client does not send back the cookie of a HelloRetryRequest, as
 # RFC 8446 section 4.2.2 demands, and Java's servers rely on it.
+# TICKET_NONCE: servers choose how long the nonce of a ticket is, 32 bytes at most so far.
+# TICKET_EXTRA_PADDING: a TLS 1.2 client may come with the ticket of another server, which
+# holds certificates; where wolfSSL has no room for it the handshake fails.
 # No --enable-keylog-export: it prints secrets.
 flags="-O2 -g -fvisibility=hidden -fexceptions -DHAVE_SECRET_CALLBACK
-    -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALT_NAMES"
+    -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALT_NAMES
+    -DTLS13_TICKET_NONCE_STATIC_SZ=32 -DWOLFSSL_TICKET_EXTRA_PADDING_SZ=8192"
 
 if [ ! -x "$dir/src/configure" ]; then
     (cd "$dir/src" && autoreconf -i) >"$log" 2>&1 || fail
@@ -66,4 +70,6 @@ fi
 make -s -j"$(nproc)" src/libwolfssl.la >>"$log" 2>&1 || fail
 make -s install-libLTLIBRARIES install-nobase_includeHEADERS install-data >>"$log" 2>&1 || fail
 [ -f "$dir/install/lib/libwolfssl.a" ] || fail
+# What a session is to be resumed with has no other way in or out: session/ticket_wolfssl.c.
+cp "$dir/src/wolfssl/internal.h" "$dir/install/include/wolfssl/" || fail
 rm -rf "$dir/obj"

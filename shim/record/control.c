@@ -79,6 +79,17 @@ begin_message(struct record_conn *conn, int fd)
     }
 }
 
+/* Servers send a ticket in one record; another is not worth a buffer. */
+static void
+offer_ticket(struct record_conn *conn, const uint8_t *body, size_t left)
+{
+    size_t len = conn->rec->control.message_rest;
+
+    if (record_ticket_taker != NULL && len > 0 && len <= left) {
+        record_ticket_taker(conn, body, len);
+    }
+}
+
 /* Messages may share a record, and go on in the next one: tickets are stepped over. */
 static int
 handshake_1_3(struct record_conn *conn, int fd, const struct record_content *content)
@@ -101,6 +112,7 @@ handshake_1_3(struct record_conn *conn, int fd, const struct record_content *con
         control->message[control->message_len++] = content->data[at++];
         if (control->message_len == MESSAGE_HEADER_LEN) {
             err = begin_message(conn, fd);
+            offer_ticket(conn, content->data + at, content->len - at);
         } else if (control->message_len == MESSAGE_HEADER_LEN + KEY_UPDATE_LEN) {
             control->message_len = 0;
             err = key_update(conn, fd, control->message[MESSAGE_HEADER_LEN],

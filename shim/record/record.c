@@ -16,10 +16,11 @@
 #include "shim/record/start.h"
 
 /* The struct is in memory shared with processes that may have another build of us. */
-_Static_assert(sizeof(struct record) == 448,
+_Static_assert(sizeof(struct record) == 832,
                "the layout of struct record is an interface");
 
 struct record_io record_io;
+void (*record_ticket_taker)(struct record_conn *conn, const uint8_t *body, size_t len);
 
 int
 record_init(struct record *rec)
@@ -71,6 +72,15 @@ record_start(struct record *rec, uint16_t version, enum record_suite suite,
     record_start_dir(&rec->rx, read);
     record_start_dir(&rec->tx, write);
     return 0;
+}
+
+void
+record_give_ticket(struct record *rec, const uint8_t *message, size_t len)
+{
+    if (rec->version == RECORD_TLS_1_3 && len <= sizeof(rec->ticket)) {
+        memcpy(rec->ticket, message, len);
+        rec->ticket_len = (uint16_t)len;
+    }
 }
 
 static void

@@ -35,6 +35,8 @@
 #define RECORD_RX_BUFFER_LEN 69632 /* one record, or what is peeked at of several */
 #define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages */
 
+#define RECORD_TICKET_LEN_MAX 382 /* of our own NewSessionTicket messages */
+
 enum record_suite {
     RECORD_AES_128_GCM,
     RECORD_AES_256_GCM,
@@ -48,6 +50,20 @@ struct record_io {
     int (*shutdown)(int fd, int how);
 };
 extern struct record_io record_io;
+
+struct record_conn;
+
+/*
+ * Gets each NewSessionTicket of TLS 1.3 that came within one record; NULL = nobody does.
+ * Set once, before any use.
+ *
+ *   body  in  the message without its header; not checked
+ *
+ * Called with the lock of rx held, wherever record_read() may be called: it must not
+ * wait, allocate or change errno.
+ */
+extern void (*record_ticket_taker)(struct record_conn *conn, const uint8_t *body,
+                                   size_t len);
 
 /* What a handshake hands over for one direction. */
 struct record_secrets {
@@ -99,6 +115,8 @@ struct record {
     _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
+    uint16_t ticket_len; /* TLS 1.3 server: goes out before our first data; lock of tx */
+    uint8_t ticket[RECORD_TICKET_LEN_MAX];
     struct record_dir rx, tx;
 };
 
@@ -129,6 +147,18 @@ int record_init(struct record *rec);
 int record_start(struct record *rec, uint16_t version, enum record_suite suite,
                  uint8_t hash_len, const struct record_secrets *read,
                  const struct record_secrets *write);
+
+/*
+ * Has a NewSessionTicket go out in front of the first application data, by the same
+ * system call: by itself it would cost a packet, and a client that has closed meanwhile
+ * would answer with a reset, which plain TCP gives only to who writes.
+ *
+ *   message  in  with its header, to be sent as it is; of TLS 1.3, and longer than
+ *                RECORD_TICKET_LEN_MAX it is not sent
+ *
+ * To be called before the record is used.
+ */
+void record_give_ticket(struct record *rec, const uint8_t *message, size_t len);
 
 /* Wipes all secrets and destroys the locks; nobody may be using the record. */
 void record_done(struct record *rec);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "shim/record/bytes.h"
 #include "shim/record/fail.h"
@@ -15,8 +16,10 @@
 #define FLAGS_PASSED (MSG_NOSIGNAL | MSG_MORE)
 
 /* One overhead is enough for each record of a batch; and the stage holds it. */
-_Static_assert(RECORD_STAGE_LEN >= RECORD_BATCH_PLAINTEXT_MAX + RECORD_BATCH_COUNT * 64,
-               "a sealed batch fits the stage");
+_Static_assert(RECORD_STAGE_LEN >= RECORD_TICKET_LEN_MAX + 64 +
+                                       RECORD_BATCH_PLAINTEXT_MAX +
+                                       RECORD_BATCH_COUNT * 64,
+               "a ticket and a sealed batch fit the stage");
 
 /*
  * Why nothing can be sent. The kernel is asked again about EPIPE, so that it raises
@@ -35,12 +38,31 @@ ended(struct record_conn *conn, int fd, int flags)
     return tx->error != 0 ? tx->error : tx->closed ? -EPIPE : 0;
 }
 
+/* Seals the ticket that waits, if any. Returns its length or -errno. */
+static ssize_t
+seal_ticket(struct record_conn *conn, uint8_t *stage)
+{
+    struct record *rec = conn->rec;
+    size_t len = rec->ticket_len;
+
+    if (len == 0) {
+        return 0;
+    }
+    rec->ticket_len = 0;
+    memcpy(stage + record_protect_prefix(rec), rec->ticket, len);
+    return record_protect_seal(conn, RECORD_TYPE_HANDSHAKE, stage, len);
+}
+
 /* Seals the next batch into the stage. Returns its length or -errno. */
 static ssize_t
 seal_batch(struct record_conn *conn, uint8_t *stage, struct record_iov *pos)
 {
     size_t prefix = record_protect_prefix(conn->rec);
-    size_t total = 0;
+    ssize_t ticket_len = seal_ticket(conn, stage);
+    if (ticket_len < 0) {
+        return ticket_len;
+    }
+    size_t total = (size_t)ticket_len;
 
     for (int i = 0; i < RECORD_BATCH_COUNT && pos->left > 0; i++) {
         size_t len = pos->left < RECORD_PLAINTEXT_MAX ? pos->left : RECORD_PLAINTEXT_MAX;

@@ -9,13 +9,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
+#include <wolfssl/wolfcrypt/hash.h>
+
 #include "config/groups.h"
 #include "config/problem.h"
+#include "shim/session/resume.h"
 #include "shim/session/suite.h"
 
 struct held {
     _Atomic unsigned refs;
     struct material material;
+    bool has_trust_id; /* under context_mutex, both */
+    uint8_t trust_id[CONTEXT_TRUST_ID_LEN];
 };
 
 struct context {
@@ -205,12 +212,7 @@ make(const struct policy_identity *identity, const struct material *material,
     wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                            NULL);
     (void)wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
-    if (is_server) {
-        /* Tickets would move the record sequence on before the hand-over; and who comes
-         * back with one shows no certificate, though another rule may apply by now. */
-        (void)wolfSSL_CTX_no_ticket_TLSv13(ctx);
-        (void)wolfSSL_CTX_NoTicketTLSv12(ctx);
-    }
+    resume_set_up(ctx, identity, is_server);
     return ctx;
 }
 
@@ -237,6 +239,20 @@ context_get(struct context *context, bool is_server)
     }
     pthread_mutex_unlock(&context_mutex);
     return ctx;
+}
+
+bool
+context_trust_id(struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN])
+{
+    struct held *held = context->held;
+    const struct material_blob *trust = &held->material.trust;
+    pthread_mutex_lock(&context_mutex);
+    held->has_trust_id = held->has_trust_id ||
+                         wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
+    bool has_it = held->has_trust_id;
+    memcpy(id, held->trust_id, CONTEXT_TRUST_ID_LEN);
+    pthread_mutex_unlock(&context_mutex);
+    return has_it;
 }
 
 const char *

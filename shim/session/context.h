@@ -45,6 +45,12 @@ const struct material *context_material(const struct context *context);
  * material. Threads; within session_fork_enter(), like all that wolfSSL keeps. */
 WOLFSSL_CTX *context_get(struct context *context, bool is_server);
 
+#define CONTEXT_TRUST_ID_LEN 32
+
+/* What tells one set of trust anchors from another: who was verified with the same ones
+ * need not be verified again. Returns false without it. Threads. */
+bool context_trust_id(struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN]);
+
 /* Own certificate's serial, for the log; empty without. */
 const char *context_serial(const struct context *context);
 

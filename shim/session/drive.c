@@ -156,6 +156,7 @@ open_session(struct handle *handle, int fd, short *events)
         }
         handle->handed_over = true;
         handle->chain = handshake_take_chain(handle->handshake);
+        handle->resume_number = handshake_resume_number(handle->handshake);
         session->opened_ms = session_now_ms();
         session_log(handle, AUDIT_HANDSHAKE_OK, NULL);
     }

@@ -7,6 +7,7 @@
 
 #include "config/problem.h"
 #include "shim/session/context.h"
+#include "shim/session/resume.h"
 
 /* A policy that several generations share: their files were renewed, it was not. */
 struct shared_policy {
@@ -130,6 +131,7 @@ generation_load(const char *path, bool may_be_lost, struct policy_report *report
         problem_add(report, path, 0, "wolfSSL does not start");
         return NULL;
     }
+    resume_start();
     struct shared_policy *shared = load_policy(path, report);
     struct generation *generation = shared != NULL ? generation_new(shared) : NULL;
     if (generation == NULL) {

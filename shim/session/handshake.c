@@ -14,6 +14,7 @@
 #include "config/groups.h"
 #include "shim/session/context.h"
 #include "shim/session/judge.h"
+#include "shim/session/resume.h"
 #include "shim/session/suite.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
@@ -40,6 +41,8 @@ struct handshake {
     struct chain *chain; /* of the peer; NULL until it has verified */
     int judged;          /* judge_chain()'s answer, 0 until it has refused */
     bool vouched;        /* it has been asked, and has not */
+    struct resume resume;
+    uint64_t resume_number; /* client: of the session that is kept for later */
     bool saw_record;
     size_t in_len, in_want; /* of the record being assembled: here, whole */
     size_t in_read;         /* wolfSSL has taken so much of it */
@@ -155,6 +158,7 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
         return 1;
     }
     chain_unref(handshake->chain);
+    handshake->resume.shown = NULL;
     handshake->chain = take_chain(store);
     if (handshake->chain == NULL) {
         failure_set(&handshake->failure, REASON_SHIM_ERROR,
@@ -169,6 +173,7 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
         return 0;
     }
     handshake->vouched = true;
+    handshake->resume.shown = handshake->chain;
     return 1;
 }
 
@@ -211,6 +216,7 @@ handshake_new(struct session *session, const struct ruling *ruling)
     handshake->session = session;
     handshake->ruling = *ruling;
     handshake->in_want = RECORD_HEADER_LEN;
+    resume_init(&handshake->resume, session, &handshake->ruling);
     handshake->ssl = wolfSSL_new(ctx);
     if (handshake->ssl == NULL ||
         (!session->is_server && send_server_name(handshake) < 0)) {
@@ -225,6 +231,9 @@ handshake_new(struct session *session, const struct ruling *ruling)
     wolfSSL_set_verify(handshake->ssl,
                        WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, verify);
     (void)wolfSSL_set_tls13_secret_cb(handshake->ssl, keep_secret, handshake);
+    if (!session->is_server) {
+        resume_offer(&handshake->resume, handshake->ssl);
+    }
     return handshake;
 }
 
@@ -235,6 +244,7 @@ handshake_free(struct handshake *handshake)
         return;
     }
     wolfSSL_free(handshake->ssl);
+    resume_done(&handshake->resume);
     chain_unref(handshake->chain);
     free(handshake->out);
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
@@ -342,10 +352,18 @@ explain(struct handshake *handshake, int error)
     return -EPROTO;
 }
 
-/* There is no way to get here; whatever one may be found, it leads nowhere. */
+/* Who has shown no certificate has resumed a session. There is no other way to get here;
+ * whatever one may be found, it leads nowhere. */
 static int
-refuse_unknown(struct handshake *handshake)
+accept_resumed(struct handshake *handshake)
 {
+    struct chain *chain = resume_chain(&handshake->resume, handshake->ssl);
+    if (chain != NULL) {
+        chain_unref(handshake->chain);
+        handshake->chain = chain;
+        handshake->session->resumed = true;
+        return 0;
+    }
     failure_set(&handshake->failure, REASON_NO_CERTIFICATE,
                 "the handshake ended without a certificate of the peer");
     return -EPROTO;
@@ -364,8 +382,9 @@ check_group(struct handshake *handshake)
 {
     const char *const *name = handshake->ruling.rule->identity->groups;
     const char *group = group_of(handshake);
-    if (name == NULL) {
-        return 0;
+    if (name == NULL ||
+        (handshake->session->resumed && wolfSSL_version(handshake->ssl) == TLS1_2_VERSION)) {
+        return 0; /* there was no choice, or no key exchange */
     }
     while (*name != NULL && strcmp(*name, group) != 0) {
         name++;
@@ -383,7 +402,8 @@ int
 handshake_step(struct handshake *handshake)
 {
     if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
-        return handshake->vouched ? check_group(handshake) : refuse_unknown(handshake);
+        int result = handshake->vouched ? 0 : accept_resumed(handshake);
+        return result == 0 ? check_group(handshake) : result;
     }
     int error = wolfSSL_get_error(handshake->ssl, 0);
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
@@ -504,7 +524,6 @@ handshake_hand_over(struct handshake *handshake)
     }
     session->version = is_13 ? 0x0304 : 0x0303;
     session->cipher = number;
-    session->resumed = wolfSSL_session_reused(ssl) != 0;
     snprintf(session->group, sizeof(session->group), "%s", group_of(handshake));
 
     struct record_secrets client, server;
@@ -524,8 +543,24 @@ handshake_hand_over(struct handshake *handshake)
     if (result < 0) {
         failure_set(&handshake->failure, REASON_SHIM_ERROR,
                     "the keys could not be taken over");
+        return result;
     }
-    return result;
+    handshake->resume_number =
+        resume_prepare_next(&handshake->resume, ssl, handshake->chain);
+    return 0;
+}
+
+uint64_t
+handshake_resume_number(const struct handshake *handshake)
+{
+    return handshake->resume_number;
+}
+
+struct resume *
+handshake_resume(void *io_context)
+{
+    struct handshake *handshake = io_context;
+    return &handshake->resume;
 }
 
 struct chain *

@@ -12,6 +12,7 @@
 #define HANDSHAKE_RECORD_MAX (RECORD_CIPHERTEXT_MAX + RECORD_HEADER_LEN)
 
 struct handshake;
+struct resume; /* resume.h */
 
 /*
  * Begins a handshake.
@@ -61,5 +62,11 @@ int handshake_hand_over(struct handshake *handshake);
 
 /* The peer's certificates; the caller's from now on. NULL = none, or taken. */
 struct chain *handshake_take_chain(struct handshake *handshake);
+
+/* What handle->resume_number is to be. */
+uint64_t handshake_resume_number(const struct handshake *handshake);
+
+/* The part of resume.c, which wolfSSL's callbacks know by the context of its I/O. */
+struct resume *handshake_resume(void *io_context);
 
 #endif

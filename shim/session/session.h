@@ -111,6 +111,7 @@ struct handle {
     struct record_conn conn;
     struct handshake *handshake; /* under session->lock; NULL when not ours */
     struct chain *chain;  /* the peer's; NULL when another process made the handshake */
+    uint64_t resume_number; /* client: in resume_cache.h; 0 = not there */
     bool handed_over;     /* keys are in the record, early data may remain */
     bool goes_along;      /* with the exec that is about to be made */
     struct ruling ruling; /* under session->lock; empty once the session is open */
