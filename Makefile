@@ -1,7 +1,8 @@
 # mtls-shim. `make help` lists the targets.
 #
 # CFLAGS and LDFLAGS belong to the user; what the code itself needs is in the
-# variables with a leading underscore. Output goes to build/ and nowhere else.
+# variables with a leading underscore (_LAST: what must come after the user's).
+# Output goes to build/ and nowhere else.
 
 CFLAGS ?= -O2 -g
 LDFLAGS ?=
@@ -91,10 +92,10 @@ $(WOLFSSL_A): tools/build-wolfssl.sh tools/fetch-wolfssl.sh | $(BUILD)/setup.sta
 $(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) $(_LAST) -c -o $@ $<
 
 # Fortified headers would define the very functions that we do.
-$(call objs,$(INTERPOSE_SRC)): private CPPFLAGS += -U_FORTIFY_SOURCE
+$(call objs,$(INTERPOSE_SRC)): private _LAST := -U_FORTIFY_SOURCE
 
 # ---- products ---------------------------------------------------------------------
 
@@ -134,7 +135,8 @@ $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
 	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
 # Scenarios make wrong calls on purpose.
-$(call objs,$(FIDELITY_SRC)): private CFLAGS += -Wno-nonnull -Wno-stringop-overflow
+$(call objs,$(FIDELITY_SRC)): private _LAST := -Wno-nonnull -Wno-stringop-overflow \
+    $(if $(SANITIZE),-fno-sanitize=nonnull-attribute)
 
 $(FIDELITY): $(call objs,$(FIDELITY_SRC))
 	@echo "  LD    $@"

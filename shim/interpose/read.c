@@ -129,8 +129,10 @@ governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned 
                                              timeout->tv_nsec / 1000000;
     unsigned done = 0;
     while (done < count) {
-        ssize_t result =
-            governed_recvmsg(handle, fd, &msgs[done].msg_hdr, flags & ~MSG_WAITFORONE);
+        ssize_t result = !memory_is_there(&msgs[done])
+                             ? -EFAULT
+                             : governed_recvmsg(handle, fd, &msgs[done].msg_hdr,
+                                                flags & ~MSG_WAITFORONE);
         if (result < 0) {
             return done > 0 ? (int)done : (int)result;
         }

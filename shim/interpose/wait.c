@@ -46,13 +46,22 @@ wait_for_other_process(const struct handle *handle)
            driver != session_pid();
 }
 
+/* What an instruction raises, which a thread that waits does not execute. */
+static bool
+is_fault(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
+           number == SIGILL || number == SIGTRAP || number == SIGSYS;
+}
+
 bool
 wait_restarts(void)
 {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-            action.sa_handler != SIG_IGN && (action.sa_flags & SA_RESTART) == 0) {
+        if (!is_fault(number) && sigaction(number, NULL, &action) == 0 &&
+            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+            (action.sa_flags & SA_RESTART) == 0) {
             return false;
         }
     }

@@ -41,7 +41,8 @@ bool wait_for_other_process(const struct handle *handle);
 
 /*
  * Whether a call that a signal handler has interrupted is to go on: true when every
- * handler of the program was installed with SA_RESTART.
+ * handler of the program was installed with SA_RESTART.  Handlers of faults do not count:
+ * many programs report their crash by one, and no wait is interrupted by it.
  */
 bool wait_restarts(void);
 

@@ -131,13 +131,12 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
     unsigned done = 0;
     ssize_t result = 0;
     while (done < count && result >= 0) {
-        struct msghdr *msg = &msgs[done].msg_hdr;
-        if (!memory_is_there(msg)) {
+        if (!memory_is_there(&msgs[done])) {
             result = -EFAULT;
         } else if (handle != NULL) {
-            result = governed_sendmsg(handle, fd, msg, flags);
+            result = governed_sendmsg(handle, fd, &msgs[done].msg_hdr, flags);
         } else {
-            result = send_plain(fd, msg, flags);
+            result = send_plain(fd, &msgs[done].msg_hdr, flags);
         }
         if (result >= 0) {
             msgs[done++].msg_len = (unsigned)result;

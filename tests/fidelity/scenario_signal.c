@@ -93,6 +93,15 @@ restarted(struct t *t)
     be_interrupted(t, SA_RESTART);
 }
 
+/* A handler that reports a crash has its own flags, which are nothing to other signals.
+ */
+static void
+restarted_with_crash_handler(struct t *t)
+{
+    t_catch(SIGSEGV, 0);
+    restarted(t);
+}
+
 /* Gives what is waited for: data, or room for it. */
 static void
 give(struct t *t)
@@ -277,6 +286,8 @@ const struct scenario scenarios_signal[] = {
     TIMEOUT(RECVMSG, "recvmsg"),
     TIMEOUT(WAITALL, "waitall"),
     TIMEOUT(WRITE, "write"),
+    {"signal.crash_handler", give, restarted_with_crash_handler, WRITE,
+     T_DIRECT | T_BLOCKING, NULL},
     {"signal.half_way", give_half, interrupted_half_way, 0, T_DIRECT | T_BLOCKING, NULL},
     {"signal.half_way_restart", give_half, interrupted_half_way, 1, T_DIRECT | T_BLOCKING,
      NULL},
