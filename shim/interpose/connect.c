@@ -8,7 +8,6 @@
 #include "shim/interpose/stdio.h"
 #include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
-#include "shim/record/fail.h"
 
 #include <netinet/tcp.h>
 
@@ -171,14 +170,17 @@ connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, sockl
         }
     }
     bool connecting = atomic_load(&session->state) == SESSION_CONNECTING;
-    int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
-    bool dissolved = result == 0 && len >= sizeof(sa_family_t) &&
+    bool dissolves = len >= sizeof(sa_family_t) &&
+                     memory_is_there(address.__sockaddr__) &&
                      address.__sockaddr__->sa_family == AF_UNSPEC;
-    if (dissolved) {
-        /* Nothing is to be sent: the program is to find the error that this has left. */
-        (void)record_fail_dir(&session->record.tx, -ENOTCONN);
+    if (dissolves) {
+        session_dissolve_begin(handle);
     }
-    if (dissolved || (connecting && !goes_on(result))) {
+    int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
+    if (dissolves) {
+        session_dissolve_end(handle, result == 0);
+    }
+    if ((dissolves && result == 0) || (connecting && !goes_on(result))) {
         drop_session(fd);
     } else if (connecting && result == 0 && !wait_is_nonblocking(handle, fd)) {
         result = wait_handshake(handle, fd, session_limits.connect_wait_ms);

@@ -11,6 +11,7 @@
 
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "shim/record/fail.h"
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
 #include "shim/session/permissive.h"
@@ -253,6 +254,34 @@ session_dialled(struct handle *handle, int fd, bool connected)
     }
     atomic_store(&session->dialling, false);
     service_watch(handle);
+}
+
+void
+session_dissolve_begin(struct handle *handle)
+{
+    struct session *session = handle->session;
+    bool locked = session_lock(session) == 0; /* a step that is under way ends first */
+    atomic_store(&session->dialling, true);
+    if (locked) {
+        session_unlock(session);
+    }
+}
+
+void
+session_dissolve_end(struct handle *handle, bool dissolved)
+{
+    struct session *session = handle->session;
+    bool locked = session_lock(session) == 0;
+    if (dissolved && atomic_load(&session->state) == SESSION_OPEN) {
+        (void)record_fail_dir(&session->record.tx, -ENOTCONN); /* no close_notify */
+    } else if (dissolved) {
+        atomic_store(&session->connect_failed, true);
+        session_fail(handle, -1, ENOTCONN, NULL);
+    }
+    atomic_store(&session->dialling, false);
+    if (locked) {
+        session_unlock(session);
+    }
 }
 
 void

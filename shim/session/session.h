@@ -67,7 +67,7 @@ struct session {
     pthread_mutex_t lock;         /* guards state changes, early data, driver */
     _Atomic int state;            /* enum session_state; grows only */
     _Atomic int error;            /* errno once FAILED */
-    _Atomic bool dialling;        /* the real connect() has not come back yet */
+    _Atomic bool dialling;        /* a real connect() has not come back yet */
     _Atomic bool error_taken;     /* SO_ERROR has told it */
     _Atomic bool read_error_told; /* once OPEN: a plain socket tells an error once */
     _Atomic bool write_error_told;
@@ -117,7 +117,7 @@ struct handle {
     struct ruling ruling; /* under session->lock; empty once the session is open */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
-    bool watched;
+    _Atomic bool watched;     /* to be read without the lock */
     bool watch_again;         /* asked for while a step was under way */
     bool lingering;           /* the program has closed its last fd */
     int service_fd;           /* a dup of the service's own, -1 = none */
@@ -258,6 +258,14 @@ void session_free(struct handle *handle);
 /* Ends the session for good: state, log, socket. The session's lock is held. */
 void session_fail(struct handle *handle, int fd, int error,
                   const struct failure *failure);
+
+/*
+ * Brackets a connect(2) of the program that may dissolve the connection (AF_UNSPEC): no
+ * thread takes a step of the handshake meanwhile, nor after it when that is what it did.
+ * The error that it leaves in the socket is for the program to find.
+ */
+void session_dissolve_begin(struct handle *handle);
+void session_dissolve_end(struct handle *handle, bool dissolved);
 
 /* TCP is established: from now on the handshake's time runs. */
 void session_begin_handshake(struct session *session, int fd);

@@ -381,6 +381,34 @@ in_progress(struct t *t)
     T(close(first));
 }
 
+/* Whoever else looks at the socket meanwhile, the error is the program's to find. */
+static void
+dissolve_often(struct t *t)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    socklen_t in_len = sizeof(in);
+    int reset = 0;
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    T(bind(listener, (struct sockaddr *)&in, sizeof(in)));
+    T(listen(listener, 0));
+    getsockname(listener, (struct sockaddr *)&in, &in_len);
+    int first = socket(AF_INET, SOCK_STREAM, 0);
+    T(connect(first, (struct sockaddr *)&in, sizeof(in)));
+    for (int i = 0; i < t->param; i++) {
+        struct timespec pause = {0, i % 20 * 1000000}; /* until it is being looked at */
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(fd, (struct sockaddr *)&in, sizeof(in));
+        nanosleep(&pause, NULL);
+        (void)connect(fd, &(struct sockaddr){.sa_family = AF_UNSPEC},
+                      sizeof(struct sockaddr));
+        reset += read(fd, buf, 1) < 0 && errno == ECONNRESET;
+        close(fd);
+    }
+    t_say(t, "%d times", reset);
+    close(first);
+}
+
 const struct scenario scenarios_connect[] = {
     {"connect.twice", serve, connect_twice, 0, T_UNCONNECTED, NULL},
     {"connect.wrong", serve, connect_wrong, 0, T_UNCONNECTED, NULL},
@@ -411,6 +439,8 @@ const struct scenario scenarios_connect[] = {
      NULL},
     {"connect.in_progress.unspec", nothing, in_progress, 1, T_UNCONNECTED | T_DIRECT,
      NULL},
+    {"connect.in_progress.unspec_often", nothing, dissolve_often, 100,
+     T_UNCONNECTED | T_DIRECT | T_BLOCKING, NULL},
     {"connect.in_progress.close", nothing, in_progress, 2, T_UNCONNECTED | T_DIRECT,
      NULL},
     {0},

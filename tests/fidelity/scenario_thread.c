@@ -12,6 +12,7 @@ struct call {
     long result;
     int error;
     bool begun;
+    char bytes[10]; /* of a reader: several may be at it */
 };
 
 static void
@@ -26,7 +27,7 @@ read_blocked(void *context)
 {
     struct call *call = context;
     __atomic_store_n(&call->begun, true, __ATOMIC_SEQ_CST);
-    call->result = recv(call->t->fd, buf, 10, 0);
+    call->result = recv(call->t->fd, call->bytes, sizeof(call->bytes), 0);
     call->error = errno;
     return NULL;
 }
