@@ -49,6 +49,7 @@ struct handshake {
     uint8_t *out;
     size_t out_start, out_len, out_size;
     uint8_t client_secret[48], server_secret[48];
+    uint8_t flight_secret[48]; /* of what a TLS 1.3 server sends until its Finished */
     uint8_t in[HANDSHAKE_RECORD_MAX];
 };
 
@@ -100,9 +101,10 @@ keep_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int len, void *co
 {
     (void)ssl;
     struct handshake *handshake = context;
-    uint8_t *kept = id == CLIENT_TRAFFIC_SECRET   ? handshake->client_secret
-                    : id == SERVER_TRAFFIC_SECRET ? handshake->server_secret
-                                                  : NULL;
+    uint8_t *kept = id == CLIENT_TRAFFIC_SECRET             ? handshake->client_secret
+                    : id == SERVER_TRAFFIC_SECRET           ? handshake->server_secret
+                    : id == SERVER_HANDSHAKE_TRAFFIC_SECRET ? handshake->flight_secret
+                                                            : NULL;
     if (kept != NULL && len > 0 && (size_t)len <= sizeof(handshake->client_secret)) {
         memcpy(kept, secret, (size_t)len);
     }
@@ -249,6 +251,7 @@ handshake_free(struct handshake *handshake)
     free(handshake->out);
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
     wc_ForceZero(handshake->server_secret, sizeof(handshake->server_secret));
+    wc_ForceZero(handshake->flight_secret, sizeof(handshake->flight_secret));
     free(handshake);
 }
 
@@ -561,6 +564,12 @@ handshake_resume(void *io_context)
 {
     struct handshake *handshake = io_context;
     return &handshake->resume;
+}
+
+const uint8_t *
+handshake_flight_secret(const struct handshake *handshake)
+{
+    return handshake->flight_secret;
 }
 
 struct chain *

@@ -60,6 +60,11 @@ void handshake_sent(struct handshake *handshake, size_t len);
  */
 int handshake_hand_over(struct handshake *handshake);
 
+/* The secret under which a server of TLS 1.3 sends its certificates (RFC 8446
+ * section 7.1), for a tool that shows what it sends; 48 bytes, of which the suite's hash
+ * has so many. Zeros before the ServerHello. */
+const uint8_t *handshake_flight_secret(const struct handshake *handshake);
+
 /* The peer's certificates; the caller's from now on. NULL = none, or taken. */
 struct chain *handshake_take_chain(struct handshake *handshake);
 

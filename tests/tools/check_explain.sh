@@ -165,7 +165,7 @@ peer "peer let in" 0 "^=> the peer is let in: .* for a.db.internal, allow has it
     "${to_db[@]}" --peer ca/db.pem
 peer "who the peer is" 0 "^  names +DNS:a.db.internal" "${to_db[@]}" --peer ca/db.pem
 peer "a peer in DER" 0 "is let in" "${to_db[@]}" --peer db.der
-peer "a peer of another CA" 1 "^=> the peer is refused: trust does not vouch for it: " \
+peer "a peer of another CA" 1 "^=> the peer is refused: unknown_ca: trust does not vouch for it: " \
     "${to_db[@]}" --peer foreign/db.pem
 peer "a peer of another name" 1 "refused: name_mismatch: .*b.org.* not for a.db.internal" \
     "${to_db[@]}" --peer ca/other.pem

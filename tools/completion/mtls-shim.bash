@@ -110,6 +110,40 @@ _mtlsctl_check() {
     fi
 }
 
+_mtlsctl_probe() {
+    local cur=$1 prev=$2
+    case $prev in
+        -p | --policy | --program) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+        --identity | --service | --timeout) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-p --policy --identity --service --program
+                    --user --timeout --json --help" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+            fi
+            ;;
+    esac
+}
+
+_mtlsctl_verify() {
+    local cur=$1 prev=$2
+    case $prev in
+        --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+        --rule | --outbound | --inbound | --address | --from | --service | --name) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-p --policy --rule --inbound --outbound
+                    --address --from --service --program --user --trust --crl --server --client
+                    --name --json --help" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+}
+
 # Commands that take files, and only options that begin with two hyphens.
 _mtlsctl_files() {
     local cur=$1 prev=$2 options=$3
@@ -129,11 +163,16 @@ _mtlsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "check explain ca report suggest --help --version" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "check explain probe verify ca
+            report suggest --help --version" -- "$cur")
     elif [[ ${COMP_WORDS[1]} == check ]]; then
         _mtlsctl_check "$cur"
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
         _mtlsctl_explain "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
+    elif [[ ${COMP_WORDS[1]} == probe ]]; then
+        _mtlsctl_probe "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
+    elif [[ ${COMP_WORDS[1]} == verify ]]; then
+        _mtlsctl_verify "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
     elif [[ ${COMP_WORDS[1]} == report ]]; then
         _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" \
             "--since --until --rows --json --html --output --help"

@@ -19,4 +19,10 @@ int ctl_report(int argc, char **argv);
 /* Makes rules of what audit logs have seen; returns the exit status. */
 int ctl_suggest(int argc, char **argv);
 
+/* Does a handshake with a server and shows it; returns the exit status. */
+int ctl_probe(int argc, char **argv);
+
+/* Judges a certificate by a policy; returns the exit status. */
+int ctl_verify(int argc, char **argv);
+
 #endif

@@ -2,16 +2,15 @@
 #include "tools/ctl/ctl.h"
 
 #include "config/policy.h"
-#include "tools/ctl/endpoint.h"
-#include "tools/ctl/peer.h"
+#include "tools/ctl/ask.h"
+#include "tools/ctl/verdict.h"
 
 #include <getopt.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <wolfssl/options.h>
+
+#include <wolfssl/ssl.h>
 
 static const char usage[] =
     "usage: mtlsctl explain POLICY --outbound HOST:PORT [OPTION...]\n"
@@ -40,24 +39,8 @@ static const char help[] =
 
 struct options {
     const char *policy;
-    const char *outbound;
-    const char *inbound;
-    const char *address;
-    const char *from;
-    const char *service;
-    const char *program;
-    const char *user;
     const char *peer;
-};
-
-/* What a query points to. */
-struct asked {
-    struct policy_query query;
-    struct endpoint target;
-    struct endpoint from;
-    char program[PATH_MAX];
-    char user[64];
-    char uid[24];
+    struct ask_options ask;
 };
 
 static int
@@ -82,19 +65,19 @@ place_of(struct options *options, int c)
 {
     switch (c) {
     case 'o':
-        return &options->outbound;
+        return &options->ask.outbound;
     case 'i':
-        return &options->inbound;
+        return &options->ask.inbound;
     case 'a':
-        return &options->address;
+        return &options->ask.address;
     case 'f':
-        return &options->from;
+        return &options->ask.from;
     case 's':
-        return &options->service;
+        return &options->ask.service;
     case 'p':
-        return &options->program;
+        return &options->ask.program;
     case 'u':
-        return &options->user;
+        return &options->ask.user;
     case 'c':
         return &options->peer;
     default:
@@ -125,103 +108,40 @@ parse_options(int argc, char **argv, struct options *options)
         return wrong("POLICY", argc == optind ? "is missing" : "only one is taken");
     }
     options->policy = argv[optind];
-    if ((options->outbound == NULL) == (options->inbound == NULL)) {
+    if ((options->ask.outbound == NULL) == (options->ask.inbound == NULL)) {
         return wrong("--outbound, --inbound", "want one of them");
     }
-    if (options->address != NULL && options->outbound == NULL) {
+    if (options->ask.address != NULL && options->ask.outbound == NULL) {
         return wrong("--address", "goes with --outbound");
     }
     return -1;
 }
 
-/* ---- the query --------------------------------------------------------------------- */
-
-static void
-ask_user(const char *given, struct asked *asked)
-{
-    bool is_number = given == NULL || given[strspn(given, "0123456789")] == '\0';
-    uid_t uid = given == NULL ? geteuid() : (uid_t)strtoul(given, NULL, 10);
-    const struct passwd *entry = is_number ? getpwuid(uid) : getpwnam(given);
-
-    /* A user of another machine has a name and no number here, or the other way round. */
-    snprintf(asked->uid, sizeof(asked->uid), "unknown");
-    if (is_number || entry != NULL) {
-        snprintf(asked->uid, sizeof(asked->uid), "%u",
-                 (unsigned)(entry != NULL ? entry->pw_uid : uid));
-    }
-    if (!is_number || entry != NULL) {
-        snprintf(asked->user, sizeof(asked->user), "%s",
-                 entry != NULL ? entry->pw_name : given);
-        asked->query.user = asked->user;
-    }
-    asked->query.uid = asked->uid;
-}
-
+/* Returns the exit status. */
 static int
-ask_target(const struct options *options, struct asked *asked)
+explain_peer(const struct policy *policy, const struct policy_rule *rule,
+             const struct policy_query *query, const char *file)
 {
-    bool outbound = options->outbound != NULL;
-    const char *text = outbound ? options->outbound : options->inbound;
-    struct endpoint address;
+    struct shown shown = {.count = 0};
+    struct verdict verdict;
+    int status = CTL_EXIT_USAGE;
 
-    if (!endpoint_parse(text, &asked->target) || endpoint_port(&asked->target) == 0) {
-        return wrong(text, outbound ? "want HOST:PORT" : "want ADDRESS:PORT");
-    }
-    if (!outbound && asked->target.name[0] != '\0') {
-        return wrong(text, "want ADDRESS:PORT, not a name");
-    }
-    if (options->address != NULL) {
-        if (!endpoint_parse(options->address, &address) || address.name[0] != '\0' ||
-            endpoint_port(&address) != 0) {
-            return wrong(options->address, "want an address");
-        }
-        endpoint_resolve(&asked->target, &address);
-    }
-    return -1;
-}
-
-static int
-ask_from(const struct options *options, struct asked *asked)
-{
-    if (options->from != NULL &&
-        (!endpoint_parse(options->from, &asked->from) || asked->from.name[0] != '\0')) {
-        return wrong(options->from, "want ADDRESS or ADDRESS:PORT");
-    }
-    return -1;
-}
-
-/* Fills in the query; returns -1 to go on, else the exit status. */
-static int
-ask(const struct options *options, struct asked *asked)
-{
-    struct policy_query *query = &asked->query;
-    const struct sockaddr *from = options->from != NULL ? &asked->from.socket.any : NULL;
-    int status = ask_target(options, asked);
-
-    if (status < 0) {
-        status = ask_from(options, asked);
-    }
-    if (status >= 0) {
+    if (shown_read(file, "mtlsctl: explain: --peer", &shown) != 0) {
+        shown_done(&shown);
         return status;
     }
-    query->service = options->service;
-    /* The kernel follows links before it runs a program. */
-    if (options->program != NULL) {
-        query->program = realpath(options->program, asked->program) != NULL
-                             ? asked->program
-                             : options->program;
-    }
-    ask_user(options->user, asked);
-    query->direction = options->outbound != NULL ? POLICY_OUTBOUND : POLICY_INBOUND;
-    if (query->direction == POLICY_OUTBOUND) {
-        query->remote = &asked->target.socket.any;
-        query->local = from;
-        query->dialled_name = asked->target.name[0] != '\0' ? asked->target.name : NULL;
+    if (rule->identity == NULL) {
+        printf("=> no peer is asked for a certificate\n");
+        status = EXIT_SUCCESS;
+    } else if (verdict_make(policy, rule, query, &shown, &verdict) != 0) {
+        status = POLICY_EXIT_CONFIG;
     } else {
-        query->local = &asked->target.socket.any;
-        query->remote = from;
+        verdict_print_peer(stdout, &verdict);
+        verdict_print(stdout, &verdict);
+        status = verdict.failure_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    return -1;
+    shown_done(&shown);
+    return status;
 }
 
 int
@@ -229,16 +149,17 @@ ctl_explain(int argc, char **argv)
 {
     struct policy_report report = {policy_report_to_file, stderr, 0};
     struct options options = {0};
-    struct asked asked = {0};
+    struct ask_problem problem;
+    struct asked asked;
     struct policy *policy;
     const struct policy_rule *rule;
     int status = parse_options(argc, argv, &options);
 
-    if (status < 0) {
-        status = ask(&options, &asked);
-    }
     if (status >= 0) {
         return status;
+    }
+    if (!ask(&options.ask, &asked, &problem)) {
+        return wrong(problem.what, problem.why);
     }
     policy = policy_load(options.policy, &report);
     if (policy == NULL) {
@@ -248,7 +169,9 @@ ctl_explain(int argc, char **argv)
     status = EXIT_SUCCESS;
     if (options.peer != NULL) {
         fflush(stdout);
-        status = peer_explain(policy, rule, &asked.query, options.peer);
+        wolfSSL_Init();
+        status = explain_peer(policy, rule, &asked.query, options.peer);
+        wolfSSL_Cleanup();
     }
     policy_free(policy);
     return status;

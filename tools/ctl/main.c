@@ -16,6 +16,8 @@ static const struct {
 } commands[] = {
     {"check", "check a policy and the files that it names", ctl_check},
     {"explain", "say which rule a connection falls under", ctl_explain},
+    {"probe", "show what a server presents, and whether it is let in", ctl_probe},
+    {"verify", "say whether a certificate would be let in, and why", ctl_verify},
     {"ca", "run a development CA", ctl_ca},
     {"report", "tell what audit logs say", ctl_report},
     {"suggest", "make rules of what audit logs have seen", ctl_suggest},
