@@ -193,10 +193,10 @@ reserve(int fd, struct handle *handle, void *context)
     }
     struct session *session = handle->session;
     if (*undo) {
-        holder_replace(&session->holders, -session_pid(), 0);
+        holder_replace(&session->holders, -session_self(), 0);
         atomic_fetch_sub(&session->mappings, 1);
     } else {
-        holder_add(&session->holders, -session_pid());
+        holder_add(&session->holders, -session_self());
         atomic_fetch_add(&session->mappings, 1);
     }
 }

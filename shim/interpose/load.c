@@ -19,6 +19,7 @@
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
 #include "shim/session/generation.h"
+#include "shim/session/service.h"
 #include "shim/session/session.h"
 
 static struct load_process process;
@@ -143,6 +144,20 @@ log_loaded(const struct policy *policy)
 
 /* ---- fork
  * ----------------------------------------------------------------------------------- */
+
+void
+load_bare_fork_prepare(void)
+{
+    service_stop();
+    load_fork_prepare();
+}
+
+void
+load_bare_fork_parent(void)
+{
+    load_fork_parent();
+    service_go_on();
+}
 
 void
 load_fork_prepare(void)

@@ -29,6 +29,10 @@ void load_fork_prepare(void);
 void load_fork_parent(void);
 void load_fork_child(void);
 
+/* The first two of them where it is not libc's fork() that makes the child. */
+void load_bare_fork_prepare(void);
+void load_bare_fork_parent(void);
+
 /* The name of the effective user, as of now; the thread's own copy. NULL = unknown. */
 const char *load_user(void);
 

@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+#include "shim/interpose/real.h"
 
 __thread uintptr_t memory_known[MEMORY_KNOWN_COUNT]
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -16,10 +17,10 @@ memory_ask(uintptr_t page)
 {
     const int no_such_way = -1;
     int errno_before = errno;
-    bool there =
-        page != 0 && (syscall(SYS_rt_sigprocmask, no_such_way, page << MEMORY_PAGE_BITS,
-                              NULL, sizeof(uint64_t)) == 0 ||
-                      errno != EFAULT);
+    bool there = page != 0 &&
+                 (real.syscall(SYS_rt_sigprocmask, no_such_way, page << MEMORY_PAGE_BITS,
+                               NULL, sizeof(uint64_t)) == 0 ||
+                  errno != EFAULT);
     errno = errno_before;
     if (there) {
         memory_known[page % MEMORY_KNOWN_COUNT] = ~page;

@@ -119,10 +119,10 @@ hold(const struct parcel *parcel, bool undo)
     for (int i = 0; i < parcel->count; i++) {
         struct session *session = parcel->handles[i]->session;
         if (undo) {
-            holder_replace(&session->holders, -session_pid(), 0);
+            holder_replace(&session->holders, -session_self(), 0);
             atomic_fetch_sub(&session->mappings, 1);
         } else {
-            holder_add(&session->holders, -session_pid());
+            holder_add(&session->holders, -session_self());
             atomic_fetch_add(&session->mappings, 1);
         }
     }

@@ -36,14 +36,14 @@ _Fork(void)
     if (!load_process()->is_on) {
         return real._Fork();
     }
-    load_fork_prepare();
+    load_bare_fork_prepare();
     pid_t child = real._Fork();
     if (child == 0) {
         load_fork_child();
         return 0;
     }
     int errno_then = errno;
-    load_fork_parent();
+    load_bare_fork_parent();
     errno = errno_then;
     return child;
 }
@@ -76,10 +76,10 @@ clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
         return real.clone(run, stack, flags, argument, parent_tid, tls, child_tid);
     }
     struct start start = {run, argument};
-    load_fork_prepare();
+    load_bare_fork_prepare();
     int child = real.clone(start_child, stack, flags, &start, parent_tid, tls, child_tid);
     int errno_then = errno;
-    load_fork_parent();
+    load_bare_fork_parent();
     errno = errno_then;
     return child;
 }

@@ -127,14 +127,14 @@ static void
 reserve(struct session *session, pid_t child)
 {
     (void)child;
-    holder_add(&session->holders, -session_pid());
+    holder_add(&session->holders, -session_self());
     atomic_fetch_add(&session->mappings, 1);
 }
 
 static void
 give(struct session *session, pid_t child)
 {
-    holder_replace(&session->holders, -session_pid(), child);
+    holder_replace(&session->holders, -session_self(), child > 0 ? holder_id(child) : 0);
     if (child == 0) { /* nobody */
         atomic_fetch_sub(&session->mappings, 1);
     }

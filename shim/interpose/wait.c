@@ -41,9 +41,9 @@ wait_for_other_process(const struct handle *handle)
 {
     const struct session *session = handle->session;
     int state = atomic_load(&session->state);
-    int driver = atomic_load(&session->driver);
+    int64_t driver = atomic_load(&session->driver);
     return (state == SESSION_CONNECTING || state == SESSION_HANDSHAKING) && driver != 0 &&
-           driver != session_pid();
+           driver != session_self();
 }
 
 /* What an instruction raises, which a thread that waits does not execute. */

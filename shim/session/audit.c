@@ -209,7 +209,7 @@ format_line(const struct audit_record *record, uint64_t dropped,
     clock_gettime(CLOCK_REALTIME, &now);
     audit_time_split(now.tv_sec, (unsigned)(now.tv_nsec / 1000000), &line->time);
     audit_time_rfc3339(&line->time, time);
-    line->pid = getpid(); /* not the one of session_pid(): there is vfork, too */
+    line->pid = getpid(); /* not the one of session_self(): there is vfork, too */
     line->is_warning = level == POLICY_LEVEL_WARNING;
 
     audit_json_open(&json, audit_sink_text(line), AUDIT_SINK_LINE_MAX);

@@ -69,7 +69,7 @@ static int64_t
 end_session(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
-    bool last = holder_leave(&session->holders, session_pid());
+    bool last = holder_leave(&session->holders, session_self());
     if (atomic_load(&session->permissive) != SESSION_DECIDED &&
         permissive_close(handle, fd, last)) {
         return session_limits.handshake_timeout_ms;
@@ -80,7 +80,7 @@ end_session(struct handle *handle, int fd)
     int state = atomic_load(&session->state);
     if (state == SESSION_HANDSHAKING &&
         atomic_load(&session->permissive) == SESSION_DECIDED &&
-        (last || atomic_load(&session->driver) == session_pid())) {
+        (last || atomic_load(&session->driver) == session_self())) {
         /* Data that was written is owed to the peer; others that hold it wait for us. */
         return session_limits.handshake_timeout_ms;
     }
@@ -171,8 +171,8 @@ hold(int fd, struct handle *unheld, void *context)
     if (atomic_load(&handle->fd_hint) == fd && !handle->goes_along) {
         struct session *session = handle->session;
         if (*undo) {
-            holder_add(&session->holders, session_pid());
-        } else if (holder_leave(&session->holders, session_pid()) &&
+            holder_add(&session->holders, session_self());
+        } else if (holder_leave(&session->holders, session_self()) &&
                    atomic_load(&session->state) == SESSION_OPEN) {
             (void)say_goodbye(handle, fd);
         }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
@@ -246,15 +245,15 @@ static int
 claim(struct handle *handle, int fd, short *events)
 {
     struct session *session = handle->session;
-    int driver = atomic_load(&session->driver);
+    int64_t driver = atomic_load(&session->driver);
     if (driver == 0 && handle->handshake != NULL) {
-        driver = session_pid();
+        driver = session_self();
         atomic_store(&session->driver, driver);
     }
-    if (driver == session_pid()) {
+    if (driver == session_self()) {
         return 0;
     }
-    if (driver != 0 && kill(driver, 0) != 0 && errno == ESRCH) {
+    if (driver != 0 && !holder_is_alive(driver)) {
         return fail_because(handle, fd, ECONNRESET, REASON_SHIM_ERROR,
                             "the process that drove the handshake has ended");
     }

@@ -27,7 +27,7 @@ leave_behind(struct session *old)
     atomic_store(&old->error_taken, true);
     atomic_store(&old->closed_logged, true);
     atomic_store(&old->state, SESSION_FAILED);
-    (void)holder_leave(&old->holders, session_pid());
+    (void)holder_leave(&old->holders, session_self());
 }
 
 /* The caller holds the old session's lock, and nobody knows of the new one yet. */
@@ -43,7 +43,7 @@ move_content(struct handle *to, struct handle *from, int fd)
     if (result == 0) {
         memset(&new->holders, 0, sizeof(new->holders));
         atomic_store(&new->mappings, 1);
-        holder_add(&new->holders, session_pid());
+        holder_add(&new->holders, session_self());
         to->handed_over = true;
         leave_behind(from->session);
     }
@@ -120,14 +120,14 @@ session_adopt(int memfd, struct ruling (*find)(const char *name, bool is_server)
 bool
 session_is_held(const struct handle *handle)
 {
-    return holder_has(&handle->session->holders, session_pid());
+    return holder_has(&handle->session->holders, session_self());
 }
 
 void
 session_claim(struct handle *handle)
 {
     struct session *session = handle->session;
-    if (holder_claim(&session->holders, session_pid())) {
+    if (holder_claim(&session->holders, session_self())) {
         atomic_fetch_sub(&session->mappings, 1); /* had it mapped before */
     }
 }

@@ -12,26 +12,26 @@
 #include "shim/session/table.h"
 
 static pthread_rwlock_t fork_lock = PTHREAD_RWLOCK_INITIALIZER;
-static _Atomic int own_pid;
+static _Atomic int64_t own_id;
 
 /* Depth of this thread inside: a signal handler may come in again, and may fork. */
 static _Thread_local int inside __attribute__((tls_model("initial-exec")));
 
-int
-session_pid(void)
+int64_t
+session_self(void)
 {
-    int pid = atomic_load_explicit(&own_pid, memory_order_relaxed);
-    if (pid == 0) {
-        pid = getpid();
-        atomic_store(&own_pid, pid);
+    int64_t self = atomic_load_explicit(&own_id, memory_order_relaxed);
+    if (self == 0) {
+        self = holder_id(getpid());
+        atomic_store(&own_id, self);
     }
-    return pid;
+    return self;
 }
 
 bool
 session_is_stranger(void)
 {
-    return getpid() != session_pid();
+    return holder_id(getpid()) != session_self();
 }
 
 void
@@ -59,9 +59,9 @@ share(struct handle *handle, void *context)
     if (atomic_load(&handle->fds) == 0) {
         return;
     }
-    holder_add(&session->holders, -session_pid()); /* the child's pid is not known yet */
+    holder_add(&session->holders, -session_self()); /* the child's is not known yet */
     atomic_fetch_add(&session->mappings, 1);
-    if (atomic_load(&session->driver) == session_pid() && handle->handshake != NULL &&
+    if (atomic_load(&session->driver) == session_self() && handle->handshake != NULL &&
         !handle->handed_over) {
         atomic_store(&session->driver, 0);
     }
@@ -96,10 +96,10 @@ session_fork_parent(void)
 static void
 inherit(struct handle *handle, void *context)
 {
-    const int *parent = context;
+    const int64_t *parent = context;
     uint32_t fds = atomic_load(&handle->fds);
     if (fds != 0) {
-        holder_replace(&handle->session->holders, -*parent, session_pid());
+        holder_replace(&handle->session->holders, -*parent, session_self());
     }
     if (handle->service_fd >= 0) {
         /* The parent's service has its own; ours would keep the connection open. */
@@ -128,8 +128,9 @@ inherit(struct handle *handle, void *context)
 void
 session_fork_child(void)
 {
-    int parent = session_pid();
-    atomic_store(&own_pid, 0);
+    int64_t parent = session_self();
+    holder_forked(parent);
+    atomic_store(&own_id, 0);
     chain_fork_done();
     table_unlock();
     pool_each(inherit, &parent);

@@ -5,6 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shim/session/system.h"
 
@@ -27,19 +30,68 @@ is_zombie(int32_t pid)
     return end != NULL && (end[1] == ' ') && (end[2] == 'Z' || end[2] == 'X');
 }
 
-static bool
-is_alive(int32_t pid)
+enum { PID_BITS = 32, NAMESPACE_MASK = 0x7fffffff };
+
+/* Of this process; 0 = not known yet. */
+static _Atomic int64_t own_namespace;
+
+/* The inode of the namespace; without a /proc all processes have the same one, but for
+ * those that holder_forked() tells apart. */
+static int64_t
+look_up_namespace(int64_t without)
 {
-    pid = pid < 0 ? -pid : pid;
-    return (kill(pid, 0) == 0 || errno == EPERM) && !is_zombie(pid);
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? (int64_t)(st.st_ino & NAMESPACE_MASK)
+                                               : without;
+}
+
+static int64_t namespace(void)
+{
+    int64_t own = atomic_load_explicit(&own_namespace, memory_order_relaxed);
+    if (own == 0) {
+        int errno_before = errno;
+        own = look_up_namespace(1);
+        atomic_store(&own_namespace, own);
+        errno = errno_before;
+    }
+    return own;
+}
+
+int64_t
+holder_id(int32_t pid)
+{
+    return namespace() << PID_BITS | pid;
 }
 
 void
-holder_replace(struct holder_set *set, int32_t old, int32_t new)
+holder_forked(int64_t parent)
+{
+    struct timespec now;
+    if ((int64_t)getppid() == (parent & UINT32_MAX)) {
+        return;
+    }
+    /* A parent in another namespace has no pid here; one that has ended has another. */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t unique = (now.tv_sec * 1000000000 + now.tv_nsec) & NAMESPACE_MASK;
+    atomic_store(&own_namespace,
+                 look_up_namespace(getppid() == 0 ? unique : parent >> PID_BITS));
+}
+
+bool
+holder_is_alive(int64_t id)
+{
+    id = id < 0 ? -id : id;
+    int32_t pid = (int32_t)(id & UINT32_MAX);
+    return id >> PID_BITS != namespace() ||
+           ((kill(pid, 0) == 0 || errno == EPERM) && !is_zombie(pid));
+}
+
+void
+holder_replace(struct holder_set *set, int64_t old, int64_t new)
 {
     for (int i = 0; i < HOLDER_COUNT; i++) {
-        int32_t expected = old;
-        if (atomic_compare_exchange_strong(&set->pids[i], &expected, new)) {
+        int64_t expected = old;
+        if (atomic_compare_exchange_strong(&set->ids[i], &expected, new)) {
             return;
         }
     }
@@ -51,16 +103,16 @@ holder_replace(struct holder_set *set, int32_t old, int32_t new)
 }
 
 void
-holder_add(struct holder_set *set, int32_t pid)
+holder_add(struct holder_set *set, int64_t id)
 {
-    holder_replace(set, 0, pid);
+    holder_replace(set, 0, id);
 }
 
 bool
-holder_has(const struct holder_set *set, int32_t pid)
+holder_has(const struct holder_set *set, int64_t id)
 {
     for (int i = 0; i < HOLDER_COUNT; i++) {
-        if (atomic_load(&set->pids[i]) == pid) {
+        if (atomic_load(&set->ids[i]) == id) {
             return true;
         }
     }
@@ -68,18 +120,18 @@ holder_has(const struct holder_set *set, int32_t pid)
 }
 
 bool
-holder_claim(struct holder_set *set, int32_t pid)
+holder_claim(struct holder_set *set, int64_t id)
 {
-    bool had = holder_has(set, pid);
+    bool had = holder_has(set, id);
     for (int i = 0; i < HOLDER_COUNT; i++) {
-        int32_t reserved = atomic_load(&set->pids[i]);
+        int64_t reserved = atomic_load(&set->ids[i]);
         if (reserved < 0 &&
-            atomic_compare_exchange_strong(&set->pids[i], &reserved, had ? 0 : pid)) {
+            atomic_compare_exchange_strong(&set->ids[i], &reserved, had ? 0 : id)) {
             return had;
         }
     }
     if (!had) {
-        holder_add(set, pid);
+        holder_add(set, id);
     }
     return had;
 }
@@ -90,19 +142,19 @@ none_left(const struct holder_set *set)
     int errno_before = errno;
     bool none = !atomic_load(&set->overflowed);
     for (int i = 0; i < HOLDER_COUNT && none; i++) {
-        int32_t pid = atomic_load(&set->pids[i]);
-        none = pid == 0 || !is_alive(pid);
+        int64_t id = atomic_load(&set->ids[i]);
+        none = id == 0 || !holder_is_alive(id);
     }
     errno = errno_before;
     return none;
 }
 
 bool
-holder_leave(struct holder_set *set, int32_t pid)
+holder_leave(struct holder_set *set, int64_t id)
 {
     for (int i = 0; i < HOLDER_COUNT; i++) {
-        int32_t expected = pid;
-        (void)atomic_compare_exchange_strong(&set->pids[i], &expected, 0);
+        int64_t expected = id;
+        (void)atomic_compare_exchange_strong(&set->ids[i], &expected, 0);
     }
     return none_left(set);
 }

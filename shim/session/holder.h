@@ -13,21 +13,37 @@
 enum { HOLDER_COUNT = 64 };
 
 /*
- * In shared memory.  A place is empty (0), a process's (its pid), or reserved for a child
- * that a process is about to make (its own pid, negative).
+ * In shared memory.  A place is empty (0), a process's (its id), or reserved for a child
+ * that a process is about to make (its own id, negative).
  */
 struct holder_set {
-    _Atomic int32_t pids[HOLDER_COUNT];
+    _Atomic int64_t ids[HOLDER_COUNT];
     _Atomic bool overflowed; /* there were more than places: never the last one again */
 };
 
-/* Adds a process, or with -pid a child of it to come. Async-signal-safe, as all here. */
-void holder_add(struct holder_set *set, int32_t pid);
+/*
+ * An id for a pid of the caller's own PID namespace: two of them may have one pid for two
+ * processes (pid_namespaces(7)).  Never 0, and never negative.
+ */
+int64_t holder_id(int32_t pid);
 
-bool holder_has(const struct holder_set *set, int32_t pid);
+/*
+ * To be called in a child that was made by fork or clone.
+ *
+ *   parent  in  holder_id() of its parent
+ */
+void holder_forked(int64_t parent);
+
+/* Whether a process is alive; one of another namespace, which we cannot see, is. */
+bool holder_is_alive(int64_t id);
+
+/* Adds a process, or with -id a child of it to come. Async-signal-safe, as all here. */
+void holder_add(struct holder_set *set, int64_t id);
+
+bool holder_has(const struct holder_set *set, int64_t id);
 
 /* Gives the first place of old to new; without one, adds new. */
-void holder_replace(struct holder_set *set, int32_t old, int32_t new);
+void holder_replace(struct holder_set *set, int64_t old, int64_t new);
 
 /*
  * A process has got what was reserved: the first reserved place becomes its own, unless
@@ -35,9 +51,9 @@ void holder_replace(struct holder_set *set, int32_t old, int32_t new);
  *
  * Returns  whether it had one.
  */
-bool holder_claim(struct holder_set *set, int32_t pid);
+bool holder_claim(struct holder_set *set, int64_t id);
 
 /* Takes a process out. Returns whether no living one is left. */
-bool holder_leave(struct holder_set *set, int32_t pid);
+bool holder_leave(struct holder_set *set, int64_t id);
 
 #endif

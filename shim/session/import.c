@@ -127,7 +127,7 @@ fill(struct session *to, const struct session *from)
     to->layout = sizeof(*to);
     to->cookie = from->cookie;
     atomic_store(&to->nonblocking, -1);
-    holder_add(&to->holders, session_pid());
+    holder_add(&to->holders, session_self());
     atomic_store(&to->mappings, 1);
     to->started_ms = from->started_ms;
     to->opened_ms = from->opened_ms;

@@ -102,7 +102,7 @@ begin_tls(struct handle *handle, int fd)
         session_fail(handle, fd, -result, &failure);
         return result;
     }
-    atomic_store(&session->driver, session_pid());
+    atomic_store(&session->driver, session_self());
     session_begin_handshake(session, fd);
     atomic_store(&session->permissive, SESSION_DECIDED);
     return 0;

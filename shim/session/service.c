@@ -26,6 +26,8 @@ static struct handle *watched;
 static bool running;
 static _Atomic bool started; /* and there is a thread */
 static bool sleeping;        /* without a time limit: wants a wake-up */
+static bool stopping;        /* the thread is to end: service_stop() */
+static pthread_t thread;
 static int epoll_fd = -1, wake_fd = -1;
 
 /* The epoll instance that last took each fd in, plus one; 0 = none. */
@@ -168,7 +170,7 @@ settle(struct handle *handle, uint32_t *events)
     }
     int result = record_flush(&handle->conn, fd);
     if (result == 0 && handle->lingering &&
-        !holder_leave(&handle->session->holders, session_pid())) {
+        !holder_leave(&handle->session->holders, session_self())) {
         return 0; /* the last one says goodbye */
     }
     if (result == 0 && handle->lingering) {
@@ -233,7 +235,7 @@ step(struct handle *handle, int64_t now)
     }
     if (result == -EAGAIN) {
         /* Readable but not for us (another process drives): let only time tell. */
-        bool other = early && atomic_load(&session->driver) != session_pid() &&
+        bool other = early && atomic_load(&session->driver) != session_self() &&
                      atomic_load(&session->permissive) == SESSION_DECIDED;
         wait_for(handle, other ? 0 : events);
     } else {
@@ -287,9 +289,13 @@ serve(void *unused)
     prctl(PR_SET_NAME, "mtls-shim");
     for (;;) {
         pthread_mutex_lock(&service_mutex);
+        bool stop = stopping;
         sleeping = watched == NULL;
         int timeout = sleeping ? -1 : TICK_MS;
         pthread_mutex_unlock(&service_mutex);
+        if (stop) {
+            return NULL;
+        }
         int count = system_calls.epoll_wait(epoll_fd, events, EVENTS, timeout);
         int64_t now = session_now_ms();
         for (int i = 0; i < count; i++) {
@@ -305,20 +311,17 @@ serve(void *unused)
             tick();
         }
     }
-    return NULL;
 }
 
 static int
 start_thread(void)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     sigset_t all, before;
     sigfillset(&all);
     if (pthread_attr_init(&attr) != 0) {
         return -EAGAIN;
     }
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_LEN);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&thread, &attr, serve, NULL);
@@ -327,21 +330,31 @@ start_thread(void)
     return -error;
 }
 
+/* What the thread waits with; it outlives a thread that was stopped. */
+static bool
+open_fds(void)
+{
+    if (epoll_fd >= 0 && wake_fd >= 0) {
+        return true;
+    }
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (epoll_fd < 0 || wake_fd < 0) {
+        return false;
+    }
+    epoll_fd = table_raise(epoll_fd);
+    wake_fd = table_raise(wake_fd);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    return system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0;
+}
+
 /* Under the lock. Without a thread the program's own calls still drive everything. */
 static void
 start(void)
 {
-    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (epoll_fd >= 0 && wake_fd >= 0) {
-        epoll_fd = table_raise(epoll_fd);
-        wake_fd = table_raise(wake_fd);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-        if (system_calls.epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0 &&
-            start_thread() == 0) {
-            running = true;
-            started = true;
-        }
+    if (open_fds() && start_thread() == 0) {
+        running = true;
+        started = true;
     }
     if (!running) {
         struct audit_record line = AUDIT_RECORD_INIT;
@@ -352,6 +365,37 @@ start(void)
         audit_write(&line);
         running = true; /* said once */
     }
+}
+
+void
+service_stop(void)
+{
+    const uint64_t one = 1;
+    pthread_mutex_lock(&service_mutex);
+    stopping = started;
+    bool stop = stopping;
+    if (stop) {
+        (void)!system_calls.write(wake_fd, &one, sizeof(one));
+    }
+    pthread_mutex_unlock(&service_mutex);
+    if (!stop) {
+        return;
+    }
+    pthread_join(thread, NULL);
+    pthread_mutex_lock(&service_mutex);
+    stopping = running = sleeping = false;
+    started = false;
+    pthread_mutex_unlock(&service_mutex);
+}
+
+void
+service_go_on(void)
+{
+    pthread_mutex_lock(&service_mutex);
+    if (watched != NULL && !running) {
+        start();
+    }
+    pthread_mutex_unlock(&service_mutex);
 }
 
 static void

@@ -51,4 +51,11 @@ void service_fork_prepare(void);
 void service_fork_parent(void);
 void service_fork_child(void);
 
+/*
+ * Around a system call that copies the process without libc's fork(): in the child libc
+ * would wait for a thread that it believes to be there, in setuid(2) for one.
+ */
+void service_stop(void);
+void service_go_on(void);
+
 #endif

@@ -98,10 +98,10 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
              context_serial(ruling_context(ruling)));
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
-    holder_add(&session->holders, session_pid());
+    holder_add(&session->holders, session_self());
     atomic_store(&session->mappings, 1);
     atomic_store(&session->dialling, connecting);
-    atomic_store(&session->driver, session_pid());
+    atomic_store(&session->driver, session_self());
     atomic_store(&session->nonblocking, -1);
     if (rule->mode == POLICY_MODE_PERMISSIVE) {
         session->started_ms = session_now_ms();
@@ -235,7 +235,7 @@ session_open(int fd, bool is_server, bool connecting, const struct ruling *rulin
         service_watch(handle);
     }
     if (result < 0) {
-        (void)holder_leave(&handle->session->holders, session_pid());
+        (void)holder_leave(&handle->session->holders, session_self());
     }
     table_release(handle);
     return result;

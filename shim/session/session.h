@@ -82,12 +82,12 @@ struct session {
     _Atomic bool nodelay_borrowed; /* TCP_NODELAY is on, and not the program's choice */
     _Atomic bool nodelay_wanted;   /* the program's choice meanwhile */
     struct holder_set holders;     /* whose program has it open */
-    _Atomic int mappings; /* processes that may look at it: more while they linger */
-    _Atomic int driver;   /* pid whose handshake state is live; 0 = nobody's yet */
-    uint32_t early_len;   /* bytes in the early buffer */
-    int64_t started_ms;   /* CLOCK_MONOTONIC */
-    int64_t deadline_ms;  /* of the handshake; while undecided, of permissive_wait */
-    int64_t opened_ms;    /* 0 until open */
+    _Atomic int mappings;   /* processes that may look at it: more while they linger */
+    _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
+    uint32_t early_len;     /* bytes in the early buffer */
+    int64_t started_ms;     /* CLOCK_MONOTONIC */
+    int64_t deadline_ms;    /* of the handshake; while undecided, of permissive_wait */
+    int64_t opened_ms;      /* 0 until open */
     uint16_t version;
     uint16_t cipher; /* IANA number */
     char group[24];
@@ -283,7 +283,8 @@ int session_new_handshake(struct handle *handle, struct failure *failure);
 /* Wakes writers that were told EAGAIN though the kernel's buffer never was full. */
 void session_wake_writers(int fd);
 
-/* Whether the program has told the socket not to linger (SO_LINGER): close() resets it. */
+/* Whether the program has told the socket not to linger (SO_LINGER): close() resets it.
+ */
 bool session_resets_at_close(int fd);
 
 /* Takes in what has come, so that close() sends FIN and what we sent last is read. */
@@ -310,7 +311,9 @@ void session_log(const struct handle *handle, enum audit_event event,
 void session_log_closed(struct handle *handle, const struct failure *failure);
 
 int64_t session_now_ms(void);
-int session_pid(void); /* getpid() without the system call */
+
+/* Which process this is, as holder_id() has it; without a system call. */
+int64_t session_self(void);
 
 /* Whether this is a child that was made by bare system calls: it holds no session, and
  * may be sharing our memory with its parent. */

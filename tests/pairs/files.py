@@ -46,9 +46,10 @@ def ftp_policies(bed: Bed):
     return data
 
 
-ONE_PROCESS = "one_process_model=YES"
-# The one that listens is another user's than the one that transfers.
-TWO_PROCESSES = "one_process_model=NO"
+ONE_PROCESS = "one_process_model=YES\nisolate=NO\nisolate_network=NO"
+# The one that listens is another user's than the one that transfers; they are apart from
+# the one that accepts in their namespaces.
+TWO_PROCESSES = "one_process_model=NO\nisolate=YES\nisolate_network=YES"
 
 
 def data_relay(bed, data):
@@ -81,8 +82,6 @@ connect_from_port_20=NO
 port_promiscuous=YES
 pasv_promiscuous=YES
 seccomp_sandbox=NO
-isolate=NO
-isolate_network=NO
 {more}
 """)
     bed.serve(["/usr/sbin/vsftpd", config])
