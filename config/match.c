@@ -2,6 +2,8 @@
 #include "config/condition.h"
 #include "config/glob.h"
 
+#include <string.h>
+
 static bool
 rule_matches(const struct policy_rule *rule, const struct condition_facts *facts)
 {
@@ -28,6 +30,20 @@ policy_match(const struct policy *policy, const struct policy_query *query)
     }
     return query->direction == POLICY_OUTBOUND ? &policy->default_outbound
                                                : &policy->default_inbound;
+}
+
+const struct policy_rule *
+policy_rule_named(const struct policy *policy, enum policy_direction direction,
+                  const char *name)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+
+        if (rule->direction == direction && strcmp(rule->name, name) == 0) {
+            return rule;
+        }
+    }
+    return NULL;
 }
 
 bool

@@ -163,6 +163,16 @@ struct policy_query {
 const struct policy_rule *policy_match(const struct policy *policy,
                                        const struct policy_query *query);
 
+/*
+ * Finds a rule by its direction and name, the first of several.
+ *
+ * Returns  NULL when there is none (the defaults have no name).
+ * Safe     async-signal-safe.
+ */
+const struct policy_rule *policy_rule_named(const struct policy *policy,
+                                            enum policy_direction direction,
+                                            const char *name);
+
 /* Whether the remote of some rule speaks of this host's name.  Safe: async-signal-safe.
  */
 bool policy_mentions(const struct policy *policy, const char *name);

@@ -215,12 +215,9 @@ govern_rule_named(const char *name, bool is_server)
     struct ruling ruling = {.generation = generation_acquire()};
     const struct policy *policy = generation_policy(ruling.generation);
     enum policy_direction direction = is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    ruling.rule = is_server ? &policy->default_inbound : &policy->default_outbound;
-    for (size_t i = policy->rule_count; i > 0; i--) {
-        const struct policy_rule *rule = &policy->rules[i - 1];
-        if (rule->direction == direction && strcmp(rule->name, name) == 0) {
-            ruling.rule = rule;
-        }
+    ruling.rule = policy_rule_named(policy, direction, name);
+    if (ruling.rule == NULL) {
+        ruling.rule = is_server ? &policy->default_inbound : &policy->default_outbound;
     }
     return ruling;
 }

@@ -11,6 +11,7 @@
 
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "shim/session/generation.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 
@@ -108,6 +109,29 @@ begin_tls(struct handle *handle, int fd)
     return 0;
 }
 
+/* Whether the rule lets plaintext in by today's policy, too: who says nothing may have
+ * come a long time ago. */
+static bool
+is_still_permissive(const struct ruling *ruling)
+{
+    if (generation_id(ruling->generation) == generation_newest_id()) {
+        return true;
+    }
+    GENERATION_SCOPE *newest = generation_acquire();
+    const struct policy_rule *rule = policy_rule_named(
+        generation_policy(newest), ruling->rule->direction, ruling->rule->name);
+    return rule != NULL && rule->mode == POLICY_MODE_PERMISSIVE;
+}
+
+static int
+refuse(struct handle *handle, int fd, enum reason reason, const char *words)
+{
+    struct failure failure;
+    failure_set(&failure, reason, "%s", words);
+    session_fail(handle, fd, EACCES, &failure);
+    return -EACCES;
+}
+
 /* No other rule than one with mode = permissive, and no session that TLS has begun in,
  * ever gets past here. */
 static int
@@ -118,10 +142,11 @@ begin_plaintext(struct handle *handle, int fd, const char *words)
     if (rule == NULL || rule->mode != POLICY_MODE_PERMISSIVE ||
         !session->may_be_plaintext || !session->is_server || handle->handshake != NULL ||
         handle->handed_over) {
-        struct failure failure;
-        failure_set(&failure, REASON_SHIM_ERROR, "plaintext under a rule without it");
-        session_fail(handle, fd, EACCES, &failure);
-        return -EACCES;
+        return refuse(handle, fd, REASON_SHIM_ERROR, "plaintext under a rule without it");
+    }
+    if (!is_still_permissive(&handle->ruling)) {
+        return refuse(handle, fd, REASON_DENIED_BY_RULE,
+                      "the policy has changed meanwhile, and lets no plaintext in");
     }
     permissive_log(rule, &session->local, &session->remote, words);
     atomic_store(&session->closed_logged, true);

@@ -94,8 +94,10 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     session->magic = SESSION_MAGIC;
     session->layout = sizeof(*session);
     snprintf(session->rule, sizeof(session->rule), "%s", rule->name);
-    snprintf(session->own_serial, sizeof(session->own_serial), "%s",
-             context_serial(ruling_context(ruling)));
+    if (rule->identity != NULL) {
+        snprintf(session->own_serial, sizeof(session->own_serial), "%s",
+                 context_serial(ruling_context(ruling)));
+    }
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
     holder_add(&session->holders, session_self());
