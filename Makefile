@@ -67,7 +67,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython programs test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython soak programs test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -177,6 +177,11 @@ check-cpython: all $(BUILD)/setup-cpython.stamp  ## run CPython's own network te
 
 check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's programs that need many packages
 	$(Q)BUILD=$(OUT) tests/run --pairs $(PAIRS)
+
+RUNS ?= 10
+
+soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suite RUNS (10) times in a row, or the parts in SOAK
+	$(Q)BUILD=$(OUT) tests/soak.sh $(RUNS) $(SOAK)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
     $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))

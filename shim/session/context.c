@@ -247,8 +247,9 @@ context_trust_id(struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN])
     struct held *held = context->held;
     const struct material_blob *trust = &held->material.trust;
     pthread_mutex_lock(&context_mutex);
-    held->has_trust_id = held->has_trust_id ||
-                         wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
+    held->has_trust_id =
+        held->has_trust_id ||
+        wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
     bool has_it = held->has_trust_id;
     memcpy(id, held->trust_id, CONTEXT_TRUST_ID_LEN);
     pthread_mutex_unlock(&context_mutex);

@@ -385,8 +385,8 @@ check_group(struct handshake *handshake)
 {
     const char *const *name = handshake->ruling.rule->identity->groups;
     const char *group = group_of(handshake);
-    if (name == NULL ||
-        (handshake->session->resumed && wolfSSL_version(handshake->ssl) == TLS1_2_VERSION)) {
+    if (name == NULL || (handshake->session->resumed &&
+                         wolfSSL_version(handshake->ssl) == TLS1_2_VERSION)) {
         return 0; /* there was no choice, or no key exchange */
     }
     while (*name != NULL && strcmp(*name, group) != 0) {

@@ -30,7 +30,8 @@ now_s(void)
     return (int64_t)now.tv_sec;
 }
 
-/* ---- what a session is bound to ------------------------------------------------------ */
+/* ---- what a session is bound to ------------------------------------------------------
+ */
 
 static int
 hash_text(wc_Sha256 *hash, const char *text)
@@ -60,8 +61,7 @@ hash_rule(wc_Sha256 *hash, const struct ruling *ruling)
     }
     int rc = wc_Sha256Update(hash, trust, sizeof(trust));
     if (rc == 0) {
-        rc = hash_text(hash,
-                       rule->direction == POLICY_INBOUND ? "inbound" : "outbound");
+        rc = hash_text(hash, rule->direction == POLICY_INBOUND ? "inbound" : "outbound");
     }
     if (rc == 0) {
         rc = hash_text(hash, rule->name);
@@ -136,7 +136,8 @@ adopt(struct resume *resume, struct chain *chain, int64_t authenticated_s)
     struct failure failure; /* the full handshake that comes instead will tell */
     if (chain == NULL || now_s() >= authenticated_s + LIFETIME_S ||
         judge_dates(chain, time(NULL), &failure) < 0 ||
-        judge_chain(resume->session, resume->ruling, chain, &resume->peer, &failure) < 0) {
+        judge_chain(resume->session, resume->ruling, chain, &resume->peer, &failure) <
+            0) {
         chain_unref(chain);
         return false;
     }
@@ -163,7 +164,8 @@ authenticated_s(const struct resume *resume)
     return resume->session->resumed ? resume->authenticated_s : now_s();
 }
 
-/* ---- server -------------------------------------------------------------------------- */
+/* ---- server --------------------------------------------------------------------------
+ */
 
 static int
 seal(const struct resume *resume, const struct chain *chain, int64_t since_s,
@@ -226,8 +228,9 @@ serve_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ],
         good = unseal(resume, &ticket);
     }
     *out_len = (int)ticket.len;
-    return good ? WOLFSSL_TICKET_RET_OK
-                : encrypt ? WOLFSSL_TICKET_RET_FATAL : WOLFSSL_TICKET_RET_REJECT;
+    return good      ? WOLFSSL_TICKET_RET_OK
+           : encrypt ? WOLFSSL_TICKET_RET_FATAL
+                     : WOLFSSL_TICKET_RET_REJECT;
 }
 
 static uint8_t *
@@ -239,7 +242,8 @@ put_number(uint8_t *to, uint32_t value, int len)
     return to;
 }
 
-/* A NewSessionTicket of TLS 1.3 (RFC 8446 section 4.6.1). Returns its length, 0 = none. */
+/* A NewSessionTicket of TLS 1.3 (RFC 8446 section 4.6.1). Returns its length, 0 = none.
+ */
 static size_t
 write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *chain,
               uint8_t message[RECORD_TICKET_LEN_MAX])
@@ -260,9 +264,8 @@ write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *cha
     if (left_s <= 0 || getrandom(&age_add, sizeof(age_add), 0) != sizeof(age_add)) {
         return 0;
     }
-    int len = ticket_wolfssl_write(ssl, session->cipher,
-                                   group != NULL ? group->number : 0, age_add,
-                                   ticket.text);
+    int len = ticket_wolfssl_write(
+        ssl, session->cipher, group != NULL ? group->number : 0, age_add, ticket.text);
     if (len < 0) {
         return 0;
     }
@@ -293,7 +296,8 @@ give_ticket(const struct resume *resume, WOLFSSL *ssl, const struct chain *chain
     }
 }
 
-/* ---- client -------------------------------------------------------------------------- */
+/* ---- client --------------------------------------------------------------------------
+ */
 
 static bool
 is_fresh(const struct ticket_session *session, const struct policy_identity *identity)
@@ -301,9 +305,11 @@ is_fresh(const struct ticket_session *session, const struct policy_identity *ide
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age_s = now.tv_sec - session->seen_ms / 1000;
-    uint32_t lifetime_s = session->lifetime_s != 0 ? session->lifetime_s
-                          : session->version == TLS_1_3 ? 0 : LIFETIME_S;
-    return age_s >= 0 && age_s < lifetime_s && session->version >= identity->min_version &&
+    uint32_t lifetime_s = session->lifetime_s != 0      ? session->lifetime_s
+                          : session->version == TLS_1_3 ? 0
+                                                        : LIFETIME_S;
+    return age_s >= 0 && age_s < lifetime_s &&
+           session->version >= identity->min_version &&
            session->version <= identity->max_version;
 }
 
@@ -363,7 +369,8 @@ take_ticket(struct record_conn *conn, const uint8_t *body, size_t len)
     }
 }
 
-/* ---- both ---------------------------------------------------------------------------- */
+/* ---- both ----------------------------------------------------------------------------
+ */
 
 void
 resume_start(void)
@@ -395,8 +402,7 @@ resume_set_up(WOLFSSL_CTX *ctx, const struct policy_identity *identity, bool is_
 }
 
 void
-resume_init(struct resume *resume, struct session *session,
-            const struct ruling *ruling)
+resume_init(struct resume *resume, struct session *session, const struct ruling *ruling)
 {
     resume->session = session;
     resume->ruling = ruling;

@@ -4,8 +4,8 @@
  * the full handshake, and where anything is not so there is a full handshake.
  *
  * Both sides stay with the same rule, identity and trust anchors, with its versions,
- * suites and groups; the client also with the name, the address and its own certificate. After two
- * hours at most certificates are shown again.
+ * suites and groups; the client also with the name, the address and its own certificate.
+ * After two hours at most certificates are shown again.
  */
 #ifndef SHIM_SESSION_RESUME_H
 #define SHIM_SESSION_RESUME_H
@@ -22,11 +22,12 @@
 struct resume {
     struct session *session;
     const struct ruling *ruling;
-    const struct chain *shown; /* what the peer has shown in this handshake; the owner's */
+    const struct chain
+        *shown;          /* what the peer has shown in this handshake; the owner's */
     struct chain *chain; /* of the session to be resumed, judged in this handshake */
     struct peer peer;
-    int64_t authenticated_s; /* CLOCK_BOOTTIME of its full handshake */
-    int64_t seen_ms;         /* client: when its ticket came */
+    int64_t authenticated_s;          /* CLOCK_BOOTTIME of its full handshake */
+    int64_t seen_ms;                  /* client: when its ticket came */
     uint8_t ticket_iv[TICKET_IV_LEN]; /* server: of the one ticket that was accepted */
 };
 

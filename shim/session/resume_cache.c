@@ -41,7 +41,8 @@ make(void)
     cache = memory;
 }
 
-/* Numbers of a parent mean nothing in its children: each process counts from elsewhere. */
+/* Numbers of a parent mean nothing in its children: each process counts from elsewhere.
+ */
 static uint64_t
 next_number(void)
 {
@@ -61,7 +62,8 @@ choose(const uint8_t *key)
     struct place *oldest = &cache->places[0];
     struct place *oldest_same = NULL;
     int same = 0;
-    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT; at++) {
+    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT;
+         at++) {
         if (at->number < oldest->number) {
             oldest = at;
         }
@@ -144,7 +146,8 @@ fill(struct ticket_session *session, const uint8_t *body, size_t len)
     }
     struct der_span rest = {body + FIXED_LEN, len - FIXED_LEN};
     if (!take_vector(&rest, 1, &nonce) || !take_vector(&rest, 2, &ticket) ||
-        !take_vector(&rest, 2, &extensions) || rest.len != 0 || nonce.len > sizeof(session->nonce) || ticket.len == 0 ||
+        !take_vector(&rest, 2, &extensions) || rest.len != 0 ||
+        nonce.len > sizeof(session->nonce) || ticket.len == 0 ||
         ticket.len > sizeof(session->ticket)) {
         return;
     }
@@ -164,7 +167,8 @@ resume_cache_fill(uint64_t number, const uint8_t *body, size_t len)
     if (cache == NULL || pthread_mutex_trylock(&cache->lock) != 0) {
         return; /* tickets are no loss */
     }
-    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT; at++) {
+    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT;
+         at++) {
         if (at->number == number && at->entry.session.ticket_len == 0) {
             fill(&at->entry.session, body, len);
         }
@@ -180,7 +184,8 @@ resume_cache_take(const uint8_t key[RESUME_CACHE_KEY_LEN], struct resume_entry *
         return false;
     }
     pthread_mutex_lock(&cache->lock);
-    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT; at++) {
+    for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT;
+         at++) {
         if (at->entry.session.ticket_len > 0 &&
             memcmp(at->key, key, sizeof(at->key)) == 0 &&
             (found == NULL || at->number > found->number)) {

@@ -110,11 +110,11 @@ struct handle {
     uint8_t *early; /* SESSION_EARLY_LEN bytes, shared memory */
     struct record_conn conn;
     struct handshake *handshake; /* under session->lock; NULL when not ours */
-    struct chain *chain;  /* the peer's; NULL when another process made the handshake */
+    struct chain *chain;    /* the peer's; NULL when another process made the handshake */
     uint64_t resume_number; /* client: in resume_cache.h; 0 = not there */
-    bool handed_over;     /* keys are in the record, early data may remain */
-    bool goes_along;      /* with the exec that is about to be made */
-    struct ruling ruling; /* under session->lock; empty once the session is open */
+    bool handed_over;       /* keys are in the record, early data may remain */
+    bool goes_along;        /* with the exec that is about to be made */
+    struct ruling ruling;   /* under session->lock; empty once the session is open */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
     _Atomic bool watched;     /* to be read without the lock */

@@ -19,8 +19,8 @@
 void *shared_map(size_t len, bool secret);
 
 /*
- * Takes a lock that record_lock_init() has made; its last holder may have died. What it guards must be such that half a
- * change is found out by whoever reads it.
+ * Takes a lock that record_lock_init() has made; its last holder may have died. What it
+ * guards must be such that half a change is found out by whoever reads it.
  *
  * Returns  whether it is held now.
  */

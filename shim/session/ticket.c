@@ -16,7 +16,7 @@ enum { NONCE_LEN = 12, TAG_LEN = 16 };
 /* In place: everything that can be sealed is sealed and opened by these. */
 static int
 with_key(const struct ticket_key *key, const uint8_t *binding, struct ticket *ticket,
-      int (*work)(Aes *aes, const uint8_t *binding, struct ticket *ticket))
+         int (*work)(Aes *aes, const uint8_t *binding, struct ticket *ticket))
 {
     Aes aes;
     int rc = wc_AesInit(&aes, NULL, INVALID_DEVID);
@@ -48,8 +48,8 @@ unseal(Aes *aes, const uint8_t *binding, struct ticket *ticket)
 }
 
 int
-ticket_seal(const uint8_t binding[TICKET_BINDING_LEN],
-            const struct ticket_owner *owner, int64_t now_s, struct ticket *ticket)
+ticket_seal(const uint8_t binding[TICKET_BINDING_LEN], const struct ticket_owner *owner,
+            int64_t now_s, struct ticket *ticket)
 {
     struct ticket_key key;
     uint8_t *tail = ticket->text + ticket->len;

@@ -22,12 +22,12 @@
 
 /* A session as a client keeps it. */
 struct ticket_session {
-    uint16_t version, cipher, group; /* numbers of TLS; group: TLS 1.3 only */
+    uint16_t version, cipher, group;   /* numbers of TLS; group: TLS 1.3 only */
     uint8_t secret[TICKET_SECRET_LEN]; /* TLS 1.3: resumption master secret, before the
                                         * nonce; TLS 1.2: master secret */
-    int64_t seen_ms;     /* CLOCK_REALTIME when the ticket came */
-    uint32_t lifetime_s; /* as the server says; TLS 1.2: 0 = it does not */
-    uint32_t age_add;    /* from here to the nonce: TLS 1.3 */
+    int64_t seen_ms;                   /* CLOCK_REALTIME when the ticket came */
+    uint32_t lifetime_s;               /* as the server says; TLS 1.2: 0 = it does not */
+    uint32_t age_add;                  /* from here to the nonce: TLS 1.3 */
     uint8_t nonce_len;
     uint8_t nonce[TICKET_NONCE_LEN_MAX];
     uint16_t ticket_len;

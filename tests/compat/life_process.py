@@ -23,12 +23,16 @@ def talk(bed: Bed, server, client, at_least=1, script="processes.py",
     bed.check_all(at_least=at_least)
 
 
+# A server that ends first and is gone for longer than the library waits for the peer's end
+# (EXIT_ABSORB_MS in close.c) has the close_notify of a client that takes its time answered
+# with a reset. By then the client has read it all, which it checks.
+
 def test_prefork(bed):
-    talk(bed, "server_prefork", "client_twelve_times", 12)
+    talk(bed, "server_prefork", "client_twelve_times", 12, may_reset=True)
 
 
 def test_fork_per_connection(bed):
-    talk(bed, "server_fork_per_connection", "client_five_times", 5)
+    talk(bed, "server_fork_per_connection", "client_five_times", 5, may_reset=True)
 
 
 def test_fork_in_mid_conversation(bed):

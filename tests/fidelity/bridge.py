@@ -7,6 +7,8 @@ import ssl
 import struct
 import threading
 
+import procs
+
 CHUNK = 1 << 16
 QUEUE_MAX = 1 << 17
 
@@ -214,9 +216,7 @@ def between(ground, ends, version):
     if len(ends) != 1:
         yield None
         return
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = procs.free_port()
     is_server = ends == "C"
     bridge = Bridge(_context(ground, is_server, version), ("127.0.0.1", port), is_server)
     try:

@@ -1,6 +1,8 @@
 """Starting programs, waiting for them without sleeping blindly, ending what was started."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,11 +14,17 @@ LISTEN = "0A"  # the state column of /proc/net/tcp
 
 
 def free_port(host="127.0.0.1"):
-    """A port that nobody listens on now."""
+    """A port for a program to listen at: free now, and not one of those that the kernel gives
+    to outgoing connections, any of which could take it before the program does."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        end = int(file.read().split()[0])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.bind((host, 0))
-        return sock.getsockname()[1]
+    while True:
+        port = random.randrange(min(10000, end // 2), end)
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            with contextlib.suppress(OSError):
+                sock.bind((host, port))
+                return port
 
 
 def is_listening(port):
