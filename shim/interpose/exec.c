@@ -1,7 +1,8 @@
 /*
  * exec: for the kernel governed fds are close-on-exec.  Those that the program wants the
  * next one to have (0 to 2, and what it says so of) go with their sessions; where that
- * cannot be done, there is no exec.
+ * cannot be done, there is no exec.  Those that were merely made without FD_CLOEXEC go
+ * along if that costs nobody anything: a program that starts a helper hardly means them.
  */
 #include "shim/interpose/exec.h"
 
@@ -83,27 +84,47 @@ exec_is_loadable(const char *file, char *const env[])
 }
 
 static bool
-goes_along(int fd)
+must_go(int fd)
 {
     enum table_exec exec = table_get_exec(fd);
     return exec == TABLE_EXEC_WANTED ||
            (exec == TABLE_EXEC_UNSAID && fd <= STDERR_FILENO && table_governs(fd));
 }
 
-static void
-find_any(int fd, struct handle *handle, void *context)
+/* One that was merely made without FD_CLOEXEC: no handshake is waited for, and none is
+ * moved to memory of its own, which would end it for others that have it. */
+static bool
+may_go(int fd, const struct handle *handle)
 {
-    bool *any = context;
-    (void)handle;
-    *any = *any || goes_along(fd);
+    return table_get_exec(fd) == TABLE_EXEC_UNSAID && table_governs(fd) &&
+           atomic_load(&handle->session->state) == SESSION_OPEN &&
+           session_memfd(handle) >= 0;
+}
+
+/* What is to be passed on. */
+struct luggage {
+    bool must, may; /* there is something that must go, or may */
+    int result;
+};
+
+static void
+look_through(int fd, struct handle *handle, void *context)
+{
+    struct luggage *luggage = context;
+    GOVERNED_SCOPE *held = table_acquire(fd);
+    if (held != NULL && held == handle) {
+        luggage->must = luggage->must || must_go(fd);
+        luggage->may = luggage->may || may_go(fd, handle);
+    }
 }
 
 static void
 pass_on(int fd, struct handle *handle, void *context)
 {
-    int *result = context;
-    (void)handle;
-    if (*result < 0 || !goes_along(fd)) {
+    struct luggage *luggage = context;
+    GOVERNED_SCOPE *held = table_acquire(fd);
+    if (luggage->result < 0 || held == NULL || held != handle ||
+        (!must_go(fd) && !may_go(fd, handle))) {
         return;
     }
     int memfd = exec_portable(fd);
@@ -113,7 +134,7 @@ pass_on(int fd, struct handle *handle, void *context)
     if (memfd >= 0 || memfd == -EPIPE) {
         (void)real.fcntl(fd, F_SETFD, 0);
     } else {
-        *result = memfd;
+        luggage->result = memfd;
     }
 }
 
@@ -122,13 +143,27 @@ static void
 take_back(int fd, struct handle *handle, void *context)
 {
     (void)context;
-    if (goes_along(fd)) {
+    if (must_go(fd) || handle->goes_along) {
         (void)real.fcntl(fd, F_SETFD, FD_CLOEXEC);
         if (handle->goes_along) {
             (void)real.fcntl(session_memfd(handle), F_SETFD, FD_CLOEXEC);
-            handle->goes_along = false;
         }
     }
+}
+
+static void
+unpack(int fd, struct handle *handle, void *context)
+{
+    (void)fd;
+    (void)context;
+    handle->goes_along = false;
+}
+
+static void
+take_all_back(void)
+{
+    table_each(take_back, NULL);
+    table_each(unpack, NULL); /* of all its fds */
 }
 
 /* Lets go of what is in plaintext by now: libc's rules apply to it. */
@@ -147,20 +182,19 @@ let_go(int fd, struct handle *handle, void *context)
 static int
 ready(const char *file, char *const env[])
 {
-    bool any = false;
-    int result = 0;
+    struct luggage luggage = {.result = 0};
     table_each(let_go, NULL);
-    table_each(find_any, &any);
-    if (!any) {
+    table_each(look_through, &luggage);
+    if (!luggage.must && !luggage.may) {
         return 0;
     }
     if (!exec_is_loadable(file, env)) {
-        return -EACCES;
+        return luggage.must ? -EACCES : 0;
     }
-    table_each(pass_on, &result);
-    if (result < 0) {
-        table_each(take_back, NULL);
-        return result;
+    table_each(pass_on, &luggage);
+    if (luggage.result < 0) {
+        take_all_back();
+        return luggage.result;
     }
     return 1;
 }
@@ -222,7 +256,7 @@ exec_take_back(bool started)
     if (!started) {
         table_each(reserve, &undo);
     }
-    table_each(take_back, NULL);
+    take_all_back();
 }
 
 /* exec has come back: it failed. */
@@ -230,7 +264,7 @@ static void
 after(void)
 {
     session_before_exec(true);
-    table_each(take_back, NULL);
+    take_all_back();
 }
 
 /* An exec by any of its functions, as what it is called with. */

@@ -6,6 +6,8 @@
 
 static char buf[1000];
 
+enum { DOWN_CLOEXEC = 1, DOWN_COPY };
+
 static void
 read_some(struct t *t, int fd)
 {
@@ -289,6 +291,50 @@ flags_fresh(struct t *t)
     finish(t);
 }
 
+/* ---- what another program gets
+ * --------------------------------------------------------------- */
+
+/* The shell writes to the number itself. */
+static void
+hand_down(struct t *t)
+{
+    char command[60];
+    snprintf(command, sizeof(command), "printf said >&%d 2>/dev/null", t->fd);
+    if (t->param == DOWN_CLOEXEC) {
+        T(fcntl(t->fd, F_SETFD, FD_CLOEXEC));
+    }
+    t_say(t, "system: %s", system(command) == 0 ? "done" : "failed");
+    T(write(t->fd, " more", 5));
+    if (t->param == DOWN_COPY) {
+        snprintf(command, sizeof(command), "printf said >&%d 2>/dev/null",
+                 fcntl(t->fd, F_DUPFD, 8));
+        t_say(t, "system: %s", system(command) == 0 ? "done" : "failed");
+    }
+    if (fork() == 0) {
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(1);
+    }
+    t_wait(t);
+    T(close(t->fd));
+}
+
+static void
+hear_it(struct t *t)
+{
+    size_t want = t->param == DOWN_CLOEXEC ? 5 : t->param == DOWN_COPY ? 17 : 13;
+    size_t len = 0;
+    while (len < want) {
+        t_await(t, t->fd, POLLIN);
+        ssize_t n = read(t->fd, buf + len, sizeof(buf) - len);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+            break;
+        }
+        len += n > 0 ? (size_t)n : 0;
+    }
+    t_bytes(t, buf, (long)len);
+    t_tell(t);
+}
+
 const struct scenario scenarios_fd[] = {
     {"fd.copies", feed, copies, 2, 0, NULL},
     {"fd.copies_accepting", copies, feed, 2, 0, NULL},
@@ -300,6 +346,10 @@ const struct scenario scenarios_fd[] = {
     {"fd.closefrom", read_last_words, close_all, 20, 0, NULL},
     {"fd.close_range_one", read_last_words, close_all, 30, 0, NULL},
     {"fd.reuse", serve_rounds, dial_rounds, 0, T_UNCONNECTED | T_BLOCKING, NULL},
+    {"fd.hand_down", hear_it, hand_down, 0, 0, NULL},
+    {"fd.hand_down.accepting", hand_down, hear_it, 0, 0, NULL},
+    {"fd.hand_down.copy", hear_it, hand_down, DOWN_COPY, 0, NULL},
+    {"fd.hand_down.cloexec", hear_it, hand_down, DOWN_CLOEXEC, 0, NULL},
     {"fd.limit", read_last_words, no_more_fds, 0, 0, NULL},
     {"fd.flags", read_last_words, flags, 0, 0, NULL},
     {"fd.flags_fresh", feed, flags_fresh, 1, T_FRESH, NULL},
