@@ -163,8 +163,9 @@ settle(struct handle *handle, uint32_t *events)
 {
     int fd = handle->service_fd;
     if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {
-        if (handle->lingering) {
-            session_discard_input(fd);
+        if (handle->lingering &&
+            holder_leave(&handle->session->holders, session_self())) {
+            session_discard_input(fd); /* there is nobody who would read it */
         }
         return 0;
     }

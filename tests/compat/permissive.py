@@ -265,6 +265,16 @@ def test_fork(bed):
     both(bed, "fork")
 
 
+def test_handed_over(bed):
+    """Who has closed it still sends what it wrote, and takes nothing from the others."""
+    serve(bed, "speaks_first.py", after=["hand"], more="permissive_wait = 1m\n")
+    for connect in (lambda: dial(bed.port), lambda: dial_tls(bed)):
+        with connect() as sock:
+            sock.sendall(b"hello")
+            equal(read(sock, len(BANNER) + 5), BANNER + b"hello", "banner and echo")
+    plaintext(bed, "first byte")
+
+
 def test_exec(bed):
     both(bed, "exec")
 

@@ -6,6 +6,7 @@ HOW: echo   a banner, then an echo, in a thread for each connection
      half   a banner and shutdown(SHUT_WR), then what the client says goes to stdout
      epoll  a banner, then an echo, from an edge-triggered loop that never blocks
      fork   a child for each connection sends the banner and echoes
+     hand   the banner is written before that, and the child takes its time
      exec   the connection becomes stdin and stdout of "cat", after the banner
      pass   a worker gets each connection by SCM_RIGHTS, and does as echo does
      large  two megabytes are written before anything is read
@@ -17,6 +18,7 @@ import select
 import socket
 import sys
 import threading
+import time
 
 BANNER = b"220 banner MTLS-TEST-MARKER\r\n"
 LARGE = (b"%06d|" * 1000 % tuple(range(1000))) * 300
@@ -46,6 +48,15 @@ def half(conn):
 def in_child(conn):
     if os.fork() == 0:
         greet(conn)
+        os._exit(0)
+    conn.close()
+
+
+def hand_over(conn):
+    conn.sendall(BANNER)
+    if os.fork() == 0:
+        time.sleep(0.3)
+        echo(conn)
         os._exit(0)
     conn.close()
 
@@ -129,7 +140,8 @@ def main():
     with socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=64) as listener:
         if how == "epoll":
             loop(listener)
-        serve = {"half": half, "fork": in_child, "exec": by_exec, "large": large}.get(how)
+        serve = {"half": half, "fork": in_child, "hand": hand_over, "exec": by_exec,
+                 "large": large}.get(how)
         serve = passing() if how == "pass" else serve
         while True:
             conn, _ = listener.accept()
@@ -138,7 +150,7 @@ def main():
                 conn.close()
                 if how == "exit":
                     os._exit(0)
-            elif how in ("fork", "exec", "pass"):
+            elif how in ("fork", "hand", "exec", "pass"):
                 serve(conn)
             else:
                 threading.Thread(target=serve or greet, args=(conn,), daemon=True).start()
