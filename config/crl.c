@@ -404,3 +404,20 @@ crl_look_up(const struct material_blob *crl, struct der_span issuer,
     }
     return status;
 }
+
+int64_t
+crl_next_change(const struct material_blob *crl, int64_t now)
+{
+    struct der_span rest = {crl->data, crl->len};
+    int64_t next = INT64_MAX;
+    struct der_item item;
+    struct crl_list list;
+
+    while (der_next(&rest, &item)) {
+        if (crl_list_read(item.whole, &list) && list.next_update >= now &&
+            list.next_update < next - 1) {
+            next = list.next_update + 1;
+        }
+    }
+    return next;
+}

@@ -43,4 +43,8 @@ int crl_load(const struct problem_place *place, const struct material *material,
 enum crl_status crl_look_up(const struct material_blob *crl, struct der_span issuer,
                             struct der_span serial, int64_t now);
 
+/* When the next list that is in date goes out of date, in seconds since the epoch; that
+ * is the first second of it.  INT64_MAX: none does. */
+int64_t crl_next_change(const struct material_blob *crl, int64_t now);
+
 #endif

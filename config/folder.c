@@ -45,9 +45,9 @@ by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int
-each_in(const struct problem_place *place, enum folder_files files,
-        int (*visit)(void *context, const char *path), void *context)
+int
+folder_each_in(const struct problem_place *place, enum folder_files files,
+               int (*visit)(void *context, const char *path), void *context)
 {
     struct dirent **entries;
     char path[PATH_MAX];
@@ -83,7 +83,7 @@ folder_each(const struct problem_place *place, enum folder_files files,
     struct stat status;
 
     if (stat(place->file, &status) == 0 && S_ISDIR(status.st_mode)) {
-        return each_in(place, files, visit, context);
+        return folder_each_in(place, files, visit, context);
     }
     return visit(context, place->file);
 }

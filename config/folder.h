@@ -22,4 +22,8 @@ enum folder_files {
 int folder_each(const struct problem_place *place, enum folder_files files,
                 int (*visit)(void *context, const char *path), void *context);
 
+/* The same for what is known to be a directory. */
+int folder_each_in(const struct problem_place *place, enum folder_files files,
+                   int (*visit)(void *context, const char *path), void *context);
+
 #endif

@@ -14,9 +14,9 @@ static const struct keys_entry keys[] = {
     {"connect_wait", KEYS_SHIM, KEYS_TEXT, false},
     {"default_inbound", KEYS_SHIM, KEYS_TEXT, false},
     {"default_outbound", KEYS_SHIM, KEYS_TEXT, false},
-    {"recheck", KEYS_SHIM, KEYS_TEXT, LATER},
-    {"expired_sessions", KEYS_SHIM, KEYS_TEXT, LATER},
-    {"expiry_warning", KEYS_SHIM, KEYS_TEXT, LATER},
+    {"recheck", KEYS_SHIM, KEYS_TEXT, false},
+    {"expired_sessions", KEYS_SHIM, KEYS_TEXT, false},
+    {"expiry_warning", KEYS_SHIM, KEYS_TEXT, false},
 
     {"certificate", KEYS_IDENTITY, KEYS_TEXT, false},
     {"private_key", KEYS_IDENTITY, KEYS_TEXT, false},

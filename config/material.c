@@ -154,21 +154,40 @@ load_pkcs12(struct loading *loading)
 }
 
 static int
-load(struct loading *loading)
+load_part(struct loading *loading, enum material_part part)
 {
-    int own = loading->is_pkcs12 ? load_pkcs12(loading) : load_files(loading);
-    int trust = trust_load(&loading->trust, &loading->material->trust);
-    int pair = own == 0 ? check_pair(loading) : 0;
-    int crl = own == 0 && trust == 0 && loading->crl.file != NULL
-                  ? crl_load(&loading->crl, loading->material, &loading->material->crl)
-                  : 0;
+    struct material *material = loading->material;
 
-    return own == 0 && trust == 0 && pair == 0 && crl == 0 ? 0 : -EINVAL;
+    switch (part) {
+    case MATERIAL_OWN: {
+        int own = loading->is_pkcs12 ? load_pkcs12(loading) : load_files(loading);
+
+        return own == 0 ? check_pair(loading) : own;
+    }
+    case MATERIAL_TRUST:
+        return trust_load(&loading->trust, &material->trust);
+    case MATERIAL_CRL:
+        return loading->crl.file != NULL
+                   ? crl_load(&loading->crl, material, &material->crl)
+                   : 0;
+    case MATERIAL_PARTS:
+        break;
+    }
+    return -EINVAL;
 }
 
-int
-material_load(const struct policy *policy, const struct policy_identity *identity,
-              struct policy_report *report, struct material *material)
+static int
+load(struct loading *loading)
+{
+    int own = load_part(loading, MATERIAL_OWN);
+    int trust = load_part(loading, MATERIAL_TRUST);
+
+    return own == 0 && trust == 0 ? load_part(loading, MATERIAL_CRL) : -EINVAL;
+}
+
+static struct loading
+make_loading(const struct policy *policy, const struct policy_identity *identity,
+             struct policy_report *report, struct material *material)
 {
     struct loading loading = {
         .certificate = {report, policy->path, identity->certificate_line,
@@ -181,24 +200,173 @@ material_load(const struct policy *policy, const struct policy_identity *identit
         .is_pkcs12 = identity->pkcs12 != NULL,
         .material = material,
     };
-    int rc;
 
     if (loading.is_pkcs12) {
         loading.certificate.line = loading.key.line = identity->pkcs12_line;
         loading.certificate.file = loading.key.file = identity->pkcs12;
     }
-    memset(material, 0, sizeof(*material));
+    return loading;
+}
+
+static int
+start_wolfssl(const struct policy *policy, struct policy_report *report)
+{
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         problem_add(report, policy->path, 0, "wolfSSL does not start");
         return -EINVAL;
     }
-    rc = load(&loading);
-    wolfSSL_Cleanup();
+    return 0;
+}
+
+int
+material_load(const struct policy *policy, const struct policy_identity *identity,
+              struct policy_report *report, struct material *material)
+{
+    struct loading loading = make_loading(policy, identity, report, material);
+    int rc;
+
+    memset(material, 0, sizeof(*material));
+    rc = start_wolfssl(policy, report);
+    if (rc == 0) {
+        rc = load(&loading);
+        wolfSSL_Cleanup();
+    }
     if (rc != 0) {
         material_done(material);
     }
     return rc;
 }
+
+/* ---- parts ------------------------------------------------------------------------- */
+
+struct stamp
+material_stamp(const struct policy_identity *identity, enum material_part part)
+{
+    struct stamp stamp = {0};
+
+    switch (part) {
+    case MATERIAL_OWN:
+        stamp_add(&stamp, identity->certificate);
+        stamp_add(&stamp, identity->private_key);
+        stamp_add(&stamp, identity->pkcs12);
+        stamp_add(&stamp, identity->passphrase_file);
+        break;
+    case MATERIAL_TRUST:
+        stamp_add_folder(&stamp, identity->trust, FOLDER_CERTIFICATES);
+        break;
+    case MATERIAL_CRL:
+        stamp_add_folder(&stamp, identity->crl, FOLDER_LISTS);
+        break;
+    case MATERIAL_PARTS:
+        break;
+    }
+    return stamp;
+}
+
+/* Exchanges one part of the two. */
+static void
+swap_part(struct material *a, struct material *b, enum material_part part)
+{
+    struct material whole_a = *a;
+
+    switch (part) {
+    case MATERIAL_OWN:
+        a->chain = b->chain;
+        a->key = b->key;
+        a->not_after = b->not_after;
+        memcpy(a->serial, b->serial, sizeof(a->serial));
+        b->chain = whole_a.chain;
+        b->key = whole_a.key;
+        break;
+    case MATERIAL_TRUST:
+        a->trust = b->trust;
+        b->trust = whole_a.trust;
+        break;
+    case MATERIAL_CRL:
+        a->crl = b->crl;
+        b->crl = whole_a.crl;
+        break;
+    case MATERIAL_PARTS:
+        break;
+    }
+}
+
+int
+material_load_part(const struct policy *policy, const struct policy_identity *identity,
+                   enum material_part part, struct policy_report *report,
+                   struct material *material)
+{
+    struct material fresh = {0};
+    struct loading loading = make_loading(policy, identity, report, &fresh);
+    int rc;
+
+    if (part == MATERIAL_CRL) {
+        fresh.chain = material->chain;
+        fresh.trust = material->trust;
+    }
+    rc = start_wolfssl(policy, report);
+    if (rc == 0) {
+        rc = load_part(&loading, part);
+        wolfSSL_Cleanup();
+    }
+    if (part == MATERIAL_CRL) {
+        memset(&fresh.chain, 0, sizeof(fresh.chain));
+        memset(&fresh.trust, 0, sizeof(fresh.trust));
+    }
+    if (rc == 0) {
+        swap_part(material, &fresh, part);
+    }
+    material_done(&fresh);
+    return rc;
+}
+
+static int
+blob_copy(const struct material_blob *from, struct material_blob *to)
+{
+    if (from->len > 0) {
+        to->data = malloc(from->len);
+        if (to->data == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(to->data, from->data, from->len);
+        to->len = from->len;
+    }
+    return 0;
+}
+
+int
+material_copy(const struct material *from, struct material *to)
+{
+    memset(to, 0, sizeof(*to));
+    memcpy(to->serial, from->serial, sizeof(to->serial));
+    to->not_after = from->not_after;
+    if (blob_copy(&from->chain, &to->chain) != 0 ||
+        blob_copy(&from->key, &to->key) != 0 ||
+        blob_copy(&from->trust, &to->trust) != 0 ||
+        blob_copy(&from->crl, &to->crl) != 0) {
+        material_done(to);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static bool
+blob_equal(const struct material_blob *a, const struct material_blob *b)
+{
+    return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+bool
+material_part_equal(const struct material *a, const struct material *b,
+                    enum material_part part)
+{
+    return part == MATERIAL_OWN
+               ? blob_equal(&a->chain, &b->chain) && blob_equal(&a->key, &b->key)
+           : part == MATERIAL_TRUST ? blob_equal(&a->trust, &b->trust)
+                                    : blob_equal(&a->crl, &b->crl);
+}
+
+/* ---- the end of it ----------------------------------------------------------------- */
 
 static void
 blob_done(struct material_blob *blob)

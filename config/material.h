@@ -6,6 +6,7 @@
 #define CONFIG_MATERIAL_H
 
 #include "config/policy.h"
+#include "config/stamp.h"
 
 #define MATERIAL_SERIAL_LEN 68 /* 32 bytes in hex, the most wolfSSL reads, and a NUL */
 
@@ -38,6 +39,43 @@ struct material {
  */
 int material_load(const struct policy *policy, const struct policy_identity *identity,
                   struct policy_report *report, struct material *material);
+
+/* The parts of it that are read and renewed by themselves. */
+enum material_part {
+    MATERIAL_OWN, /* certificate and private key, which belong together */
+    MATERIAL_TRUST,
+    MATERIAL_CRL,
+    MATERIAL_PARTS,
+};
+
+/* The state of the files of one part, now; zeroed where it has none. */
+struct stamp material_stamp(const struct policy_identity *identity,
+                            enum material_part part);
+
+/*
+ * Loads one part anew, as material_load() does; revocation lists are looked at with the
+ * chain and the trust that are there.
+ *
+ *   material  in/out  that part of it is replaced; untouched on failure
+ *
+ * Returns  0, or -EINVAL when any problem was reported.
+ */
+int material_load_part(const struct policy *policy,
+                       const struct policy_identity *identity, enum material_part part,
+                       struct policy_report *report, struct material *material);
+
+/*
+ * Copies all of it, the key too.
+ *
+ *   to  out  to be released with material_done()
+ *
+ * Returns  0; -ENOMEM.
+ */
+int material_copy(const struct material *from, struct material *to);
+
+/* Whether a part holds the same, byte for byte. */
+bool material_part_equal(const struct material *a, const struct material *b,
+                         enum material_part part);
 
 /* Wipes the key and frees everything; safe on a zeroed struct and twice. */
 void material_done(struct material *material);

@@ -32,6 +32,7 @@ find_dir(struct build *build, const char *path)
     snprintf(dir, room, "%s%s%.*s", cwd, cwd[0] != '\0' && len > 0 ? "/" : "", (int)len,
              path);
     build->dir = dir[0] != '\0' ? dir : "/";
+    build->policy->absolute_path = build_path(build, slash != NULL ? slash + 1 : path);
     return 0;
 }
 

@@ -102,12 +102,16 @@ struct policy_rule {
 };
 
 struct policy {
-    const char *path;
+    const char *path; /* as it was given */
+    const char *absolute_path;
     enum policy_log log;
     const char *log_path;
     enum policy_log_level log_level;
     int64_t handshake_timeout_ms;
     int64_t connect_wait_ms;
+    bool recheck; /* open connections are judged again by what is new */
+    bool expired_sessions_are_cut;
+    int64_t expiry_warning_ms; /* before the end of our own certificates; 0 = never */
     const struct policy_identity *identities;
     size_t identity_count;
     const struct policy_rule *rules; /* file order */

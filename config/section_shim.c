@@ -9,6 +9,9 @@
 #define HANDSHAKE_TIMEOUT_MIN_MS 100
 #define HANDSHAKE_TIMEOUT_MAX_MS 600000
 #define CONNECT_WAIT_MS 500
+#define DAY_MS INT64_C(86400000)
+#define EXPIRY_WARNING_MS (14 * DAY_MS)
+#define EXPIRY_WARNING_MAX_MS (3650 * DAY_MS)
 
 static void
 set_log(struct build *build, const struct draft_section *section)
@@ -51,6 +54,25 @@ set_durations(struct build *build, const struct draft_section *section)
     }
     value_set_duration(build, wait, 0, policy->handshake_timeout_ms,
                        "from 0 to handshake_timeout", &policy->connect_wait_ms);
+    value_set_duration(build, draft_get(section, "expiry_warning"), 0,
+                       EXPIRY_WARNING_MAX_MS, "from 0 to 3650d",
+                       &policy->expiry_warning_ms);
+}
+
+static void
+set_open_sessions(struct build *build, const struct draft_section *section)
+{
+    static const struct value_word switches[] = {
+        {"on", 1, false}, {"off", 0, false}, {NULL, 0, false}};
+    static const struct value_word ends[] = {
+        {"keep", 0, false}, {"cut", 1, false}, {NULL, 0, false}};
+    int recheck = 1;
+    int cut = 0;
+
+    value_choose(build, draft_get(section, "recheck"), switches, &recheck);
+    value_choose(build, draft_get(section, "expired_sessions"), ends, &cut);
+    build->policy->recheck = recheck != 0;
+    build->policy->expired_sessions_are_cut = cut != 0;
 }
 
 /* Both are required: what happens to the rest is never left to chance. */
@@ -84,6 +106,8 @@ section_shim(struct build *build, const struct draft *draft)
 
     policy->handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS;
     policy->connect_wait_ms = CONNECT_WAIT_MS;
+    policy->expiry_warning_ms = EXPIRY_WARNING_MS;
+    policy->recheck = true;
     policy->log_level = POLICY_LEVEL_INFO;
     policy->default_inbound = (struct policy_rule){
         .name = "default", .direction = POLICY_INBOUND, .verify = POLICY_VERIFY_CHAIN};
@@ -92,6 +116,7 @@ section_shim(struct build *build, const struct draft *draft)
     if (section != NULL) {
         set_log(build, section);
         set_durations(build, section);
+        set_open_sessions(build, section);
     }
     set_default(build, section, "default_inbound", &policy->default_inbound);
     set_default(build, section, "default_outbound", &policy->default_outbound);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/interpose/load.h"
 #include "shim/interpose/names.h"
@@ -10,6 +12,7 @@
 #include "shim/session/audit.h"
 #include "shim/session/context.h"
 #include "shim/session/permissive.h"
+#include "shim/session/reload.h"
 #include "shim/session/table.h"
 
 #ifndef IPPROTO_MPTCP
@@ -67,12 +70,12 @@ log_decision(const struct policy_rule *rule, enum audit_event event,
 }
 
 static const struct policy_rule *
-find_rule(const struct policy *policy, struct policy_query *query)
+find_rule(const struct policy *policy, struct policy_query *query, uid_t uid)
 {
     const struct load_process *process = load_process();
     query->service = process->service;
     query->program = process->program;
-    query->user = load_user();
+    query->user = load_user(uid);
     return policy_match(policy, query);
 }
 
@@ -155,7 +158,7 @@ find_stricter(const struct policy *policy, struct policy_query *query,
     unsigned at = 0;
     while (names_ruled((const void *)query->remote, &at, other)) {
         query->dialled_name = other;
-        const struct policy_rule *stricter = find_rule(policy, query);
+        const struct policy_rule *stricter = find_rule(policy, query, geteuid());
         if (!govern_leaves_plaintext(stricter)) {
             memcpy(name, other, sizeof(other));
             query->dialled_name = name;
@@ -175,6 +178,7 @@ govern_connection(int fd, enum policy_direction direction,
     if (!load_process()->is_on || !is_tcp(fd)) {
         return ruling;
     }
+    reload_look();
     ruling.generation = generation_acquire();
     const struct policy *policy = generation_policy(ruling.generation);
     struct policy_query query = {
@@ -183,7 +187,7 @@ govern_connection(int fd, enum policy_direction direction,
         .remote = &remote->any,
         .dialled_name = name != NULL && name[0] != '\0' ? name : NULL,
     };
-    ruling.rule = find_rule(policy, &query);
+    ruling.rule = find_rule(policy, &query, geteuid());
     if (name != NULL && govern_leaves_plaintext(ruling.rule)) {
         ruling.rule = find_stricter(policy, &query, ruling.rule, name);
     }
@@ -209,17 +213,43 @@ govern_allows_fastopen(int fd)
     return false;
 }
 
+static const struct policy_rule *
+find_named(const struct policy *policy, const char *name, bool is_server)
+{
+    const struct policy_rule *rule =
+        policy_rule_named(policy, is_server ? POLICY_INBOUND : POLICY_OUTBOUND, name);
+    return rule != NULL ? rule
+           : is_server  ? &policy->default_inbound
+                        : &policy->default_outbound;
+}
+
 struct ruling
 govern_rule_named(const char *name, bool is_server)
 {
     struct ruling ruling = {.generation = generation_acquire()};
-    const struct policy *policy = generation_policy(ruling.generation);
-    enum policy_direction direction = is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    ruling.rule = policy_rule_named(policy, direction, name);
-    if (ruling.rule == NULL) {
-        ruling.rule = is_server ? &policy->default_inbound : &policy->default_outbound;
-    }
+    ruling.rule = find_named(generation_policy(ruling.generation), name, is_server);
     return ruling;
+}
+
+const struct policy_rule *
+govern_again(const struct generation *generation, const struct handle *handle)
+{
+    const struct policy *policy = generation_policy(generation);
+    const struct session *session = handle->session;
+    char uid[24];
+    if (handle->adopted) {
+        /* What it was let in by may ask for the program that it came from. */
+        return find_named(policy, session->rule, session->is_server);
+    }
+    snprintf(uid, sizeof(uid), "%u", session->uid);
+    struct policy_query query = {
+        .direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND,
+        .uid = uid,
+        .local = session->is_server ? &session->local.any : NULL,
+        .remote = &session->remote.any,
+        .dialled_name = session->dialled_name[0] != '\0' ? session->dialled_name : NULL,
+    };
+    return find_rule(policy, &query, session->uid);
 }
 
 void

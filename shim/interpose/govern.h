@@ -48,6 +48,10 @@ bool govern_allows_fastopen(int fd);
 /* The rule of this name, for a session that began elsewhere; else the default. */
 struct ruling govern_rule_named(const char *name, bool is_server);
 
+/* The rule for a session that is open already. */
+const struct policy_rule *govern_again(const struct generation *generation,
+                                       const struct handle *handle);
+
 /* One line in the audit log about what was refused. */
 void govern_warn(const char *words);
 

@@ -12,6 +12,7 @@
 #include "shim/interpose/environment.h"
 #include "shim/interpose/epoll.h"
 #include "shim/interpose/fd.h"
+#include "shim/interpose/govern.h"
 #include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 #include "shim/interpose/spawn.h"
@@ -19,6 +20,8 @@
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
 #include "shim/session/generation.h"
+#include "shim/session/recheck.h"
+#include "shim/session/reload.h"
 #include "shim/session/service.h"
 #include "shim/session/session.h"
 
@@ -130,18 +133,6 @@ open_log(const struct policy *policy, bool is_descendant)
     }
 }
 
-static void
-log_loaded(const struct policy *policy)
-{
-    struct audit_record line = AUDIT_RECORD_INIT;
-    char words[300];
-    snprintf(words, sizeof(words), "%s: %zu identities, %zu rules", policy->path,
-             policy->identity_count, policy->rule_count);
-    line.event = AUDIT_POLICY_LOADED;
-    line.detail = words;
-    audit_write(&line);
-}
-
 /* ---- fork
  * ----------------------------------------------------------------------------------- */
 
@@ -208,7 +199,8 @@ load_policy(void)
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     (void)at_quick_exit(session_close_all); /* the first is the last to be called */
     process.is_on = true;
-    log_loaded(policy);
+    recheck_rules.find = govern_again;
+    reload_start(is_descendant);
 }
 
 static void
@@ -253,14 +245,13 @@ end_at_exit(void)
 }
 
 const char *
-load_user(void)
+load_user(uid_t uid)
 {
     static _Thread_local struct {
         bool known;
         uid_t uid;
         char name[64];
     } last __attribute__((tls_model("initial-exec")));
-    uid_t uid = geteuid();
     if (!last.known || last.uid != uid) {
         char buf[1024];
         struct passwd entry;

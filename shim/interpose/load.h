@@ -6,6 +6,7 @@
 #define SHIM_INTERPOSE_LOAD_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* What rules ask about the process. */
 struct load_process {
@@ -33,7 +34,7 @@ void load_fork_child(void);
 void load_bare_fork_prepare(void);
 void load_bare_fork_parent(void);
 
-/* The name of the effective user, as of now; the thread's own copy. NULL = unknown. */
-const char *load_user(void);
+/* The name of a user; the thread's own copy. NULL = unknown. */
+const char *load_user(uid_t uid);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "shim/record/alert.h"
+#include "shim/record/lock.h"
 
 int
 record_fail_dir(struct record_dir *dir, int err)
@@ -26,6 +27,18 @@ record_fail_alert(struct record_conn *conn, int fd, uint8_t alert, int err)
 {
     record_alert_send(conn, fd, RECORD_ALERT_FATAL, alert);
     return record_fail_both(conn, fd, err);
+}
+
+void
+record_cut(struct record_conn *conn, int fd, uint8_t alert, int err)
+{
+    RECORD_LOCK_SCOPE lock = {0};
+
+    if (record_lock_take(&lock, conn, &conn->rec->rx, fd) == 0) {
+        (void)record_fail_alert(conn, fd, alert, err);
+    } else {
+        (void)record_fail_both(conn, fd, err);
+    }
 }
 
 bool

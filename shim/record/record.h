@@ -274,6 +274,15 @@ int record_move(struct record_conn *to, struct record_conn *from, int fd)
 int record_import(struct record_conn *to, const struct record *from)
     __attribute__((warn_unused_result));
 
+/*
+ * Ends both directions for a reason that is not the peer's records: it is sent the fatal
+ * alert, as far as the kernel takes it, and whoever waits for fd wakes up.
+ *
+ *   fd   in  -1 = none is to be had
+ *   err  in  negative errno, sticky
+ */
+void record_cut(struct record_conn *conn, int fd, uint8_t alert, int err);
+
 /* From here on a FIN reads as end of stream: the program itself shut the reading side. */
 void record_ignore_input(struct record_conn *conn);
 

@@ -30,6 +30,12 @@ static const struct {
     [AUDIT_CLOSED] = {"closed", POLICY_LEVEL_INFO},
     [AUDIT_OBSERVED] = {"observed", POLICY_LEVEL_INFO},
     [AUDIT_WARNING] = {"warning", POLICY_LEVEL_WARNING},
+    [AUDIT_CUT] = {"cut", POLICY_LEVEL_WARNING},
+    [AUDIT_CERTIFICATE_RELOADED] = {"certificate_reloaded", POLICY_LEVEL_INFO},
+    [AUDIT_TRUST_RELOADED] = {"trust_reloaded", POLICY_LEVEL_INFO},
+    [AUDIT_CRL_RELOADED] = {"crl_reloaded", POLICY_LEVEL_INFO},
+    [AUDIT_RELOAD_FAILED] = {"reload_failed", POLICY_LEVEL_WARNING},
+    [AUDIT_CERTIFICATE_EXPIRING] = {"certificate_expiring", POLICY_LEVEL_WARNING},
 };
 
 static const char *const level_names[] = {
@@ -185,6 +191,7 @@ put_peer(struct audit_json *json, const struct peer *peer)
 static void
 put_tls(struct audit_json *json, const struct audit_record *record)
 {
+    audit_json_text(json, "identity", record->identity, 40);
     audit_json_text(json, "own_serial", record->own_serial, 64);
     audit_json_text(json, "version", record->version, 8);
     audit_json_text(json, "cipher", record->cipher, 64);

@@ -24,6 +24,12 @@ enum audit_event {
     AUDIT_CLOSED,
     AUDIT_OBSERVED,
     AUDIT_WARNING,
+    AUDIT_CUT,
+    AUDIT_CERTIFICATE_RELOADED,
+    AUDIT_TRUST_RELOADED,
+    AUDIT_CRL_RELOADED,
+    AUDIT_RELOAD_FAILED,
+    AUDIT_CERTIFICATE_EXPIRING,
 };
 
 /* The real system calls, so that the log never goes through our own wrappers. */
@@ -53,6 +59,7 @@ struct audit_record {
     int64_t duration_ms;           /* -1 = none */
     int64_t bytes_in, bytes_out;   /* -1 = none */
     const struct failure *failure; /* gives reason and detail */
+    const char *identity;
     const char *own_serial;
     const char *detail; /* words when there is no failure */
 };

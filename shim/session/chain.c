@@ -9,6 +9,9 @@
 
 #include <wolfssl/wolfcrypt/hash.h>
 
+#include "config/certs.h"
+#include "shim/session/peer_der.h"
+
 enum { LENGTH_LEN = 3, BUCKETS = 256 };
 
 struct chain {
@@ -164,6 +167,32 @@ struct der_span
 chain_at(const struct chain *chain, int i)
 {
     return chain->at[i];
+}
+
+static int64_t
+end_of(struct der_span certificate)
+{
+    struct peer_parts parts;
+    struct der_item from;
+    struct der_item to;
+    int64_t last;
+    if (!peer_der_certificate(certificate, &parts) || !der_next(&parts.validity, &from) ||
+        !der_next(&parts.validity, &to) ||
+        certs_read_time(to.whole.at, to.whole.len, &last) < 0) {
+        return 0;
+    }
+    return last + 1;
+}
+
+int64_t
+chain_end(const struct chain *chain)
+{
+    int64_t end = INT64_MAX;
+    for (int i = 0; i < chain->count; i++) {
+        int64_t one = end_of(chain->at[i]);
+        end = one < end ? one : end;
+    }
+    return end;
 }
 
 struct der_span

@@ -37,6 +37,9 @@ void chain_unref(struct chain *chain); /* NULL does nothing */
 int chain_count(const struct chain *chain);
 struct der_span chain_at(const struct chain *chain, int i); /* 0 is the leaf */
 
+/* The first second, since the epoch, in which one of them is not valid any more. */
+int64_t chain_end(const struct chain *chain);
+
 /* The flat form, for memory that other processes read: each certificate behind its
  * length in 3 bytes, as in TLS (RFC 8446 section 4.4.2). Lives as long as the chain. */
 struct der_span chain_flat(const struct chain *chain);

@@ -21,18 +21,19 @@
 struct held {
     _Atomic unsigned refs;
     struct material material;
-    bool has_trust_id; /* under context_mutex, both */
+    struct stamp stamps[MATERIAL_PARTS]; /* from before it was read */
+    bool has_trust_id;
     uint8_t trust_id[CONTEXT_TRUST_ID_LEN];
+    int64_t warned_s;
 };
 
 struct context {
     _Atomic unsigned refs;
     const struct policy_identity *identity;
     struct held *held;
-    WOLFSSL_CTX *by_role[2]; /* client, server; under context_mutex until made */
+    pthread_mutex_t making;          /* held while one of these is made */
+    WOLFSSL_CTX *_Atomic by_role[2]; /* client, server */
 };
-
-static pthread_mutex_t context_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* wolfSSL takes the numbers of the registry. */
 static_assert(WOLFSSL_X25519MLKEM768 == 0x11ec && WOLFSSL_ECC_X25519 == 29 &&
@@ -66,6 +67,14 @@ held_new(void)
 }
 
 static void
+note_trust(struct held *held)
+{
+    const struct material_blob *trust = &held->material.trust;
+    held->has_trust_id = trust->len > 0 && wc_Sha256Hash(trust->data, (word32)trust->len,
+                                                         held->trust_id) == 0;
+}
+
+static void
 held_unref(struct held *held)
 {
     if (atomic_fetch_sub(&held->refs, 1) == 1) {
@@ -81,6 +90,7 @@ context_new(const struct policy_identity *identity, struct held *held)
     struct context *context = held != NULL ? calloc(1, sizeof(*context)) : NULL;
     if (context != NULL) {
         atomic_init(&context->refs, 1);
+        context->making = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
         context->identity = identity;
         context->held = held;
     } else if (held != NULL) {
@@ -98,10 +108,34 @@ context_load(const struct policy *policy, const struct policy_identity *identity
         problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
         return NULL;
     }
+    for (int part = 0; part < MATERIAL_PARTS; part++) {
+        context->held->stamps[part] = material_stamp(identity, part);
+    }
     if ((!may_be_lost || !is_lost(identity)) &&
         material_load(policy, identity, report, &context->held->material) < 0) {
         context_unref(context);
         return NULL;
+    }
+    note_trust(context->held);
+    return context;
+}
+
+struct context *
+context_make(const struct policy_identity *identity, struct material *material,
+             const struct stamp stamps[MATERIAL_PARTS], const struct context *old,
+             const bool replaced[MATERIAL_PARTS])
+{
+    struct context *context = context_new(identity, held_new());
+    if (context == NULL) {
+        material_done(material);
+        return NULL;
+    }
+    context->held->material = *material;
+    memset(material, 0, sizeof(*material));
+    memcpy(context->held->stamps, stamps, sizeof(context->held->stamps));
+    note_trust(context->held);
+    if (!replaced[MATERIAL_OWN]) {
+        context->held->warned_s = old->held->warned_s;
     }
     return context;
 }
@@ -126,8 +160,8 @@ context_unref(struct context *context)
     if (context == NULL || atomic_fetch_sub(&context->refs, 1) != 1) {
         return;
     }
-    wolfSSL_CTX_free(context->by_role[0]);
-    wolfSSL_CTX_free(context->by_role[1]);
+    wolfSSL_CTX_free(atomic_load(&context->by_role[0]));
+    wolfSSL_CTX_free(atomic_load(&context->by_role[1]));
     held_unref(context->held);
     free(context);
 }
@@ -231,29 +265,62 @@ context_has_material(const struct context *context)
 WOLFSSL_CTX *
 context_get(struct context *context, bool is_server)
 {
-    pthread_mutex_lock(&context_mutex);
-    WOLFSSL_CTX *ctx = context->by_role[is_server];
-    if (ctx == NULL && context_has_material(context)) {
-        ctx = make(context->identity, context_material(context), is_server);
-        context->by_role[is_server] = ctx;
+    WOLFSSL_CTX *ctx = atomic_load(&context->by_role[is_server]);
+    if (ctx != NULL || !context_has_material(context)) {
+        return ctx;
     }
-    pthread_mutex_unlock(&context_mutex);
+    pthread_mutex_lock(&context->making);
+    ctx = atomic_load(&context->by_role[is_server]);
+    if (ctx == NULL) {
+        ctx = make(context->identity, context_material(context), is_server);
+        atomic_store(&context->by_role[is_server], ctx);
+    }
+    pthread_mutex_unlock(&context->making);
     return ctx;
 }
 
-bool
-context_trust_id(struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN])
+void
+context_prepare(struct context *context, const struct context *old)
 {
-    struct held *held = context->held;
-    const struct material_blob *trust = &held->material.trust;
-    pthread_mutex_lock(&context_mutex);
-    held->has_trust_id =
-        held->has_trust_id ||
-        wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
-    bool has_it = held->has_trust_id;
-    memcpy(id, held->trust_id, CONTEXT_TRUST_ID_LEN);
-    pthread_mutex_unlock(&context_mutex);
-    return has_it;
+    for (int is_server = 0; is_server <= 1; is_server++) {
+        if (atomic_load(&old->by_role[is_server]) != NULL) {
+            (void)context_get(context, is_server != 0);
+        }
+    }
+}
+
+bool
+context_trust_id(const struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN])
+{
+    memcpy(id, context->held->trust_id, CONTEXT_TRUST_ID_LEN);
+    return context->held->has_trust_id;
+}
+
+uint64_t
+context_trust_number(const struct context *context)
+{
+    uint64_t number = 0;
+    memcpy(&number, context->held->trust_id, sizeof(number));
+    return number;
+}
+
+const struct stamp *
+context_stamp(const struct context *context, enum material_part part)
+{
+    return &context->held->stamps[part];
+}
+
+void
+context_set_stamp(struct context *context, enum material_part part,
+                  const struct stamp *stamp)
+{
+    context->held->stamps[part] = *stamp;
+}
+
+int64_t *
+context_warned_s(struct context *context)
+{
+    return &context->held->warned_s;
 }
 
 const char *

@@ -29,6 +29,21 @@ struct context *context_load(const struct policy *policy,
                              const struct policy_identity *identity, bool may_be_lost,
                              struct policy_report *report);
 
+/*
+ * A context with other material.
+ *
+ *   material  in  taken over, also on failure
+ *   stamps    in  of its parts
+ *   replaced  in  the parts that are others than the old one's
+ *
+ * Returns  a reference; NULL: no memory.
+ */
+struct context *context_make(const struct policy_identity *identity,
+                             struct material *material,
+                             const struct stamp stamps[MATERIAL_PARTS],
+                             const struct context *old,
+                             const bool replaced[MATERIAL_PARTS]);
+
 /* A context with the same material for the identity of another policy; NULL: no memory.
  */
 struct context *context_renew(const struct context *old,
@@ -48,8 +63,23 @@ WOLFSSL_CTX *context_get(struct context *context, bool is_server);
 #define CONTEXT_TRUST_ID_LEN 32
 
 /* What tells one set of trust anchors from another: who was verified with the same ones
- * need not be verified again. Returns false without it. Threads. */
-bool context_trust_id(struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN]);
+ * need not be verified again. Returns false without it. */
+bool context_trust_id(const struct context *context, uint8_t id[CONTEXT_TRUST_ID_LEN]);
+
+/* The same, shorter; 0 without. */
+uint64_t context_trust_number(const struct context *context);
+
+/* Makes what old has made already, so that no handshake has to wait for it. */
+void context_prepare(struct context *context, const struct context *old);
+
+/* The state of the files of a part when it was read; for one thread at a time. */
+const struct stamp *context_stamp(const struct context *context, enum material_part part);
+void context_set_stamp(struct context *context, enum material_part part,
+                       const struct stamp *stamp);
+
+/* When the log was last warned of its end, in seconds since the epoch; 0 = never. For one
+ * thread at a time. */
+int64_t *context_warned_s(struct context *context);
 
 /* Own certificate's serial, for the log; empty without. */
 const char *context_serial(const struct context *context);

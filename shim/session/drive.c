@@ -12,6 +12,7 @@
 
 #include "shim/session/handshake.h"
 #include "shim/session/permissive.h"
+#include "shim/session/recheck.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 
@@ -167,6 +168,10 @@ open_session(struct handle *handle, int fd, short *events)
     atomic_store(&session->state, SESSION_OPEN);
     handshake_free(handle->handshake);
     handle->handshake = NULL;
+    if (atomic_load(&session->mappings) > 1) {
+        recheck_keep_chain(handle);
+    }
+    recheck_note(handle);
     ruling_done(&handle->ruling);
     if (atomic_load(&session->early_was_full)) {
         session_wake_writers(fd);

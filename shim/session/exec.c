@@ -6,6 +6,7 @@
 
 #include "shim/session/import.h"
 #include "shim/session/pool.h"
+#include "shim/session/recheck.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -41,6 +42,7 @@ move_content(struct handle *to, struct handle *from, int fd)
         result = record_move(&to->conn, &from->conn, fd);
     }
     if (result == 0) {
+        memcpy(to->early, from->early, new->chain_len);
         memset(&new->holders, 0, sizeof(new->holders));
         atomic_store(&new->mappings, 1);
         holder_add(&new->holders, session_self());
@@ -74,6 +76,10 @@ int
 session_portable(struct handle *handle, int fd)
 {
     handle->session->cookie = session_cookie(fd);
+    if (session_lock(handle->session) == 0) {
+        recheck_keep_chain(handle);
+        session_unlock(handle->session);
+    }
     int memfd = pool_memfd(handle);
     if (memfd < 0) {
         return move(handle, fd);
@@ -102,6 +108,7 @@ session_adopt(int memfd, struct ruling (*find)(const char *name, bool is_server)
     struct session *session = handle->session;
     handle->ruling = find(session->rule, session->is_server);
     handle->handed_over = true;
+    handle->adopted = true;
     if (imported) {
         table_disown(memfd);
         system_calls.close(memfd);
@@ -147,5 +154,6 @@ session_adopted(struct handle *handle, int fd)
     } else if (record_pending(&handle->conn)) {
         service_watch(handle);
     }
+    recheck_adopted();
     ruling_done(&handle->ruling);
 }

@@ -13,6 +13,7 @@
 struct shared_policy {
     _Atomic unsigned refs;
     struct policy *policy;
+    struct stamp stamp; /* from before it was read; of the one thread that reloads */
 };
 
 struct generation {
@@ -95,6 +96,7 @@ load_policy(const char *path, struct policy_report *report)
         return NULL;
     }
     atomic_init(&shared->refs, 1);
+    stamp_add(&shared->stamp, path);
     shared->policy = policy_load(path, report);
     if (shared->policy == NULL) {
         free(shared);
@@ -142,6 +144,87 @@ generation_load(const char *path, bool may_be_lost, struct policy_report *report
     for (size_t i = 0; i < policy->identity_count; i++) {
         generation->contexts[i] =
             context_load(policy, &policy->identities[i], may_be_lost, report);
+        whole = whole && generation->contexts[i] != NULL;
+    }
+    if (!whole) {
+        generation_unref(generation);
+        return NULL;
+    }
+    return generation;
+}
+
+struct generation *
+generation_renew(const struct generation *old, struct context *const *contexts)
+{
+    const struct policy *policy = generation_policy(old);
+    atomic_fetch_add(&old->shared->refs, 1);
+    struct generation *generation = generation_new(old->shared);
+    for (size_t i = 0; i < policy->identity_count; i++) {
+        if (generation == NULL) {
+            context_unref(contexts[i]);
+        } else {
+            generation->contexts[i] =
+                contexts[i] != NULL ? contexts[i] : context_ref(old->contexts[i]);
+        }
+    }
+    return generation;
+}
+
+static bool
+same_path(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* What an identity of the same name and files has; NULL without. */
+static struct context *
+find_same(const struct generation *old, const struct policy_identity *identity)
+{
+    const struct policy *policy = generation_policy(old);
+    for (size_t i = 0; i < policy->identity_count; i++) {
+        const struct policy_identity *other = &policy->identities[i];
+        if (strcmp(other->name, identity->name) == 0 &&
+            same_path(other->certificate, identity->certificate) &&
+            same_path(other->private_key, identity->private_key) &&
+            same_path(other->pkcs12, identity->pkcs12) &&
+            same_path(other->passphrase_file, identity->passphrase_file) &&
+            same_path(other->trust, identity->trust) &&
+            same_path(other->crl, identity->crl)) {
+            return old->contexts[i];
+        }
+    }
+    return NULL;
+}
+
+static struct context *
+succeed(const struct generation *old, const struct policy *policy,
+        const struct policy_identity *identity, struct policy_report *report)
+{
+    const struct context *same = find_same(old, identity);
+    struct context *context = same != NULL
+                                  ? context_renew(same, identity)
+                                  : context_load(policy, identity, false, report);
+    if (context == NULL && same != NULL) {
+        problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
+    } else if (context != NULL && same != NULL) {
+        context_prepare(context, same);
+    }
+    return context;
+}
+
+struct generation *
+generation_replace(const struct generation *old, struct policy_report *report)
+{
+    struct shared_policy *shared =
+        load_policy(generation_policy(old)->absolute_path, report);
+    struct generation *generation = shared != NULL ? generation_new(shared) : NULL;
+    if (generation == NULL) {
+        return NULL;
+    }
+    const struct policy *policy = shared->policy;
+    bool whole = true;
+    for (size_t i = 0; i < policy->identity_count; i++) {
+        generation->contexts[i] = succeed(old, policy, &policy->identities[i], report);
         whole = whole && generation->contexts[i] != NULL;
     }
     if (!whole) {
@@ -211,6 +294,18 @@ uint64_t
 generation_newest_id(void)
 {
     return atomic_load(&newest_id);
+}
+
+const struct stamp *
+generation_stamp(const struct generation *generation)
+{
+    return &generation->shared->stamp;
+}
+
+void
+generation_set_stamp(struct generation *generation, const struct stamp *stamp)
+{
+    generation->shared->stamp = *stamp;
 }
 
 const struct policy *

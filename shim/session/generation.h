@@ -7,6 +7,7 @@
 #define SHIM_SESSION_GENERATION_H
 
 #include "config/policy.h"
+#include "config/stamp.h"
 
 struct context; /* context.h */
 
@@ -23,6 +24,27 @@ struct generation;
  */
 struct generation *generation_load(const char *path, bool may_be_lost,
                                    struct policy_report *report);
+
+/*
+ * The same policy, with other material.
+ *
+ *   contexts  in  by the index of the identity, taken over; NULL = the old one's
+ *
+ * Returns  a reference; NULL: no memory.
+ */
+struct generation *generation_renew(const struct generation *old,
+                                    struct context *const *contexts);
+
+/*
+ * A new version of the policy.  An identity of the same name and files keeps what it has:
+ * this user may have lost the right to read them.
+ *
+ *   report  in/out  gets every problem
+ *
+ * Returns  a reference; NULL when any problem was reported.
+ */
+struct generation *generation_replace(const struct generation *old,
+                                      struct policy_report *report);
 
 /* The newest generation takes the place of the one before; the reference is taken over.
  * One thread at a time. */
@@ -42,6 +64,10 @@ void generation_unref(struct generation *generation); /* NULL does nothing */
 /* 1 for the first, and larger with each one installed in this process. */
 uint64_t generation_id(const struct generation *generation);
 uint64_t generation_newest_id(void); /* Async-signal-safe, lock-free. */
+
+/* The state of the policy's file when it was read. */
+const struct stamp *generation_stamp(const struct generation *generation);
+void generation_set_stamp(struct generation *generation, const struct stamp *stamp);
 
 const struct policy *generation_policy(const struct generation *generation);
 

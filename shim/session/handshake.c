@@ -28,7 +28,9 @@ enum alert {
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_UNSUPPORTED_CERTIFICATE = 43,
     ALERT_CERTIFICATE_REVOKED = 44,
+    ALERT_CERTIFICATE_EXPIRED = 45,
     ALERT_CERTIFICATE_UNKNOWN = 46,
+    ALERT_UNKNOWN_CA = 48,
     ALERT_ACCESS_DENIED = 49,
     ALERT_PROTOCOL_VERSION = 70,
 };
@@ -111,15 +113,20 @@ keep_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int len, void *co
     return 0;
 }
 
-static int
-alert_for(const struct failure *failure)
+uint8_t
+handshake_alert(const struct failure *failure)
 {
     switch (failure->reason) {
     case REASON_DENIED_BY_DENY:
     case REASON_DENIED_BY_ALLOW:
+    case REASON_DENIED_BY_RULE:
         return ALERT_ACCESS_DENIED;
     case REASON_WRONG_USAGE:
         return ALERT_UNSUPPORTED_CERTIFICATE;
+    case REASON_EXPIRED:
+        return ALERT_CERTIFICATE_EXPIRED;
+    case REASON_UNKNOWN_CA:
+        return ALERT_UNKNOWN_CA;
     case REASON_REVOKED:
         return ALERT_CERTIFICATE_REVOKED;
     case REASON_REVOCATION_UNKNOWN:
@@ -171,7 +178,8 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
                                         &session->peer, &handshake->failure);
     }
     if (handshake->judged < 0) {
-        (void)SendAlert(handshake->ssl, ALERT_FATAL, alert_for(&handshake->failure));
+        (void)SendAlert(handshake->ssl, ALERT_FATAL,
+                        handshake_alert(&handshake->failure));
         return 0;
     }
     handshake->vouched = true;

@@ -9,6 +9,7 @@
 
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "shim/session/chain.h"
 #include "shim/session/pool.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -135,6 +136,8 @@ fill(struct session *to, const struct session *from)
     to->cipher = from->cipher;
     to->is_server = from->is_server;
     to->resumed = from->resumed;
+    to->uid = from->uid;
+    to->chain_len = from->chain_len <= CHAIN_FLAT_MAX ? from->chain_len : 0;
     to->local = from->local;
     to->remote = from->remote;
     COPY_TEXT(group);
@@ -161,10 +164,13 @@ build(struct handle *handle, const struct session *from, int memfd)
     if (result == 0) {
         result = fill(handle->session, from);
     }
-    if (result == 0 && (!read_all(memfd, conn->rx_buffer + rec->rx.start, rec->rx.len,
-                                  buffers + rec->rx.start) ||
-                        !read_all(memfd, conn->tx_buffer + rec->tx.start, rec->tx.len,
-                                  buffers + RECORD_RX_BUFFER_LEN + rec->tx.start))) {
+    if (result == 0 &&
+        (!read_all(memfd, conn->rx_buffer + rec->rx.start, rec->rx.len,
+                   buffers + rec->rx.start) ||
+         !read_all(memfd, conn->tx_buffer + rec->tx.start, rec->tx.len,
+                   buffers + RECORD_RX_BUFFER_LEN + rec->tx.start) ||
+         !read_all(memfd, handle->early, handle->session->chain_len,
+                   buffers + RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN))) {
         result = -EINVAL;
     }
     return result;

@@ -157,7 +157,9 @@ session_read(struct handle *handle, int fd, const struct iovec *iov, int count, 
         }
     }
     ssize_t result = record_read(&handle->conn, fd, iov, count, flags);
-    if (result < 0 && result != -EAGAIN) {
+    if (result == -EAGAIN) {
+        service_need();
+    } else if (result < 0) {
         note_end(handle, (int)-result);
     }
     return result;

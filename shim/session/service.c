@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
+#include "shim/session/recheck.h"
+#include "shim/session/reload.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
 
@@ -23,9 +25,9 @@ enum {
 /* Guards the list and the watch fields of handles; never held during a step. */
 static pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *watched;
-static bool running;
+static _Atomic bool running;
 static _Atomic bool started; /* and there is a thread */
-static bool sleeping;        /* without a time limit: wants a wake-up */
+static bool sleeping;        /* for long: wants a wake-up */
 static bool stopping;        /* the thread is to end: service_stop() */
 static pthread_t thread;
 static int epoll_fd = -1, wake_fd = -1;
@@ -281,6 +283,14 @@ tick(void)
     pthread_mutex_unlock(&service_mutex);
 }
 
+/* Under the lock. How long nothing is due, in ms; -1 = nothing will be. */
+static int
+idle_ms(void)
+{
+    sleeping = watched == NULL && !recheck_is_due();
+    return !sleeping ? TICK_MS : atomic_load(&table_count) > 0 ? reload_wait_ms() : -1;
+}
+
 static void *
 serve(void *unused)
 {
@@ -291,8 +301,7 @@ serve(void *unused)
     for (;;) {
         pthread_mutex_lock(&service_mutex);
         bool stop = stopping;
-        sleeping = watched == NULL;
-        int timeout = sleeping ? -1 : TICK_MS;
+        int timeout = idle_ms();
         pthread_mutex_unlock(&service_mutex);
         if (stop) {
             return NULL;
@@ -310,6 +319,10 @@ serve(void *unused)
         if (now - ticked >= TICK_MS) {
             ticked = now;
             tick();
+        }
+        reload_look();
+        if (recheck_is_due()) {
+            (void)recheck_run();
         }
     }
 }
@@ -407,6 +420,27 @@ wake(void)
         sleeping = false;
         (void)!system_calls.write(wake_fd, &one, sizeof(one));
     }
+}
+
+void
+service_wake(void)
+{
+    pthread_mutex_lock(&service_mutex);
+    wake();
+    pthread_mutex_unlock(&service_mutex);
+}
+
+void
+service_need(void)
+{
+    if (atomic_load_explicit(&running, memory_order_relaxed)) {
+        return;
+    }
+    pthread_mutex_lock(&service_mutex);
+    if (!running) {
+        start();
+    }
+    pthread_mutex_unlock(&service_mutex);
 }
 
 static void

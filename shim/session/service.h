@@ -30,6 +30,12 @@ enum service_rest {
 };
 enum service_rest service_rest(void);
 
+/* Has the service, if it is there, look at what is due. */
+void service_wake(void);
+
+/* An open session is in use: whoever looks after it is to be there. */
+void service_need(void);
+
 /* Whether there is a thread that goes on with handshakes. Async-signal-safe, both. */
 bool service_is_running(void);
 

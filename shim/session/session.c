@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
 
@@ -100,6 +101,7 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     }
     session->record.truncation_is_eof = rule->truncation_is_eof;
     session->is_server = is_server;
+    session->uid = geteuid();
     holder_add(&session->holders, session_self());
     atomic_store(&session->mappings, 1);
     atomic_store(&session->dialling, connecting);
@@ -339,11 +341,11 @@ session_log(const struct handle *handle, enum audit_event event,
         line.group = session->group;
         line.resumed = session->resumed;
     }
-    int64_t since = event == AUDIT_CLOSED && session->opened_ms != 0
-                        ? session->opened_ms
-                        : session->started_ms;
+    bool ended = event == AUDIT_CLOSED || event == AUDIT_CUT;
+    int64_t since =
+        ended && session->opened_ms != 0 ? session->opened_ms : session->started_ms;
     line.duration_ms = session_now_ms() - since;
-    if (event == AUDIT_CLOSED) {
+    if (ended) {
         line.bytes_in = (int64_t)atomic_load(&session->record.rx.bytes);
         line.bytes_out = (int64_t)atomic_load(&session->record.tx.bytes);
     }
@@ -385,6 +387,19 @@ session_fail(struct handle *handle, int fd, int error, const struct failure *fai
                   failure->reason == REASON_DENIED_BY_ALLOW;
     session_log(handle, denied ? AUDIT_DENIED : AUDIT_HANDSHAKE_FAILED, failure);
     atomic_store(&session->closed_logged, true);
+}
+
+void
+session_cut(struct handle *handle, int fd, const struct failure *failure)
+{
+    if (atomic_exchange(&handle->session->closed_logged, true)) {
+        return; /* it has ended, or another process was faster */
+    }
+    /* What read(2) and write(2) may say of an established connection, and programs
+     * expect: that the peer is not welcome any more is no reason that they know. */
+    record_cut(&handle->conn, fd, handshake_alert(failure), -ECONNRESET);
+    session_discard_input(fd);
+    session_log(handle, AUDIT_CUT, failure);
 }
 
 int

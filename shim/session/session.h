@@ -97,6 +97,8 @@ struct session {
     union session_address local, remote;
     char rule[SESSION_RULE_LEN]; /* the name of the one that let it in */
     char own_serial[MATERIAL_SERIAL_LEN];
+    uint32_t uid;       /* effective, of who began it */
+    uint32_t chain_len; /* once open: of the peer's chain in the early buffer, 0 = none */
     char dialled_name[SESSION_NAME_LEN]; /* empty: an address was dialled */
     struct peer peer;
 };
@@ -114,7 +116,10 @@ struct handle {
     uint64_t resume_number; /* client: in resume_cache.h; 0 = not there */
     bool handed_over;       /* keys are in the record, early data may remain */
     bool goes_along;        /* with the exec that is about to be made */
-    struct ruling ruling;   /* under session->lock; empty once the session is open */
+    bool adopted;           /* another program, or process, has begun it */
+    _Atomic uint64_t judged_epoch; /* recheck.c's */
+    _Atomic uint64_t judged_trust; /* whose anchors have vouched for the peer */
+    struct ruling ruling; /* under session->lock; empty once the session is open */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
     _Atomic bool watched;     /* to be read without the lock */
@@ -266,6 +271,9 @@ void session_fail(struct handle *handle, int fd, int error,
  */
 void session_dissolve_begin(struct handle *handle);
 void session_dissolve_end(struct handle *handle, bool dissolved);
+
+/* Ends an open session: the peer is no longer let in.  fd may be -1. */
+void session_cut(struct handle *handle, int fd, const struct failure *failure);
 
 /* TCP is established: from now on the handshake's time runs. */
 void session_begin_handshake(struct session *session, int fd);
