@@ -140,11 +140,57 @@ context_make(const struct policy_identity *identity, struct material *material,
     return context;
 }
 
-struct context *
-context_renew(const struct context *old, const struct policy_identity *identity)
+static bool
+names_same(const char *a, const char *b)
 {
-    atomic_fetch_add(&old->held->refs, 1);
-    return context_new(identity, old->held);
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* The material is a copy of the old one's. Loads the parts whose files are others. */
+static int
+load_others(const struct context *old, const struct policy *policy,
+            const struct policy_identity *identity, struct policy_report *report,
+            struct material *material, struct stamp stamps[MATERIAL_PARTS],
+            bool replaced[MATERIAL_PARTS])
+{
+    replaced[MATERIAL_TRUST] = !names_same(old->identity->trust, identity->trust);
+    replaced[MATERIAL_CRL] =
+        replaced[MATERIAL_TRUST] || !names_same(old->identity->crl, identity->crl);
+    int result = 0;
+    for (int part = MATERIAL_TRUST; result == 0 && part < MATERIAL_PARTS; part++) {
+        if (replaced[part]) {
+            stamps[part] = material_stamp(identity, part);
+            result = material_load_part(policy, identity, part, report, material);
+        }
+    }
+    return result;
+}
+
+struct context *
+context_renew(const struct context *old, const struct policy *policy,
+              const struct policy_identity *identity, struct policy_report *report)
+{
+    struct material material;
+    struct stamp stamps[MATERIAL_PARTS];
+    bool replaced[MATERIAL_PARTS] = {false};
+    struct context *context = NULL;
+    memcpy(stamps, old->held->stamps, sizeof(stamps));
+    if (!context_has_material(old) ||
+        (names_same(old->identity->trust, identity->trust) &&
+         names_same(old->identity->crl, identity->crl))) {
+        atomic_fetch_add(&old->held->refs, 1);
+        context = context_new(identity, old->held);
+    } else if (material_copy(context_material(old), &material) == 0) {
+        if (load_others(old, policy, identity, report, &material, stamps, replaced) < 0) {
+            material_done(&material);
+            return NULL;
+        }
+        context = context_make(identity, &material, stamps, old, replaced);
+    }
+    if (context == NULL) {
+        problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
+    }
+    return context;
 }
 
 struct context *

@@ -44,10 +44,17 @@ struct context *context_make(const struct policy_identity *identity,
                              const struct context *old,
                              const bool replaced[MATERIAL_PARTS]);
 
-/* A context with the same material for the identity of another policy; NULL: no memory.
+/*
+ * A context for an identity of another policy, with the same certificate and key; and
+ * with the same trust and revocation lists, unless it names other files.
+ *
+ *   report  in/out  gets every problem
+ *
+ * Returns  a reference; NULL after a problem.
  */
-struct context *context_renew(const struct context *old,
-                              const struct policy_identity *identity);
+struct context *context_renew(const struct context *old, const struct policy *policy,
+                              const struct policy_identity *identity,
+                              struct policy_report *report);
 
 struct context *context_ref(struct context *context);
 void context_unref(struct context *context); /* NULL does nothing */

@@ -176,7 +176,7 @@ same_path(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* What an identity of the same name and files has; NULL without. */
+/* What an identity of the same name, certificate and key has; NULL without. */
 static struct context *
 find_same(const struct generation *old, const struct policy_identity *identity)
 {
@@ -187,9 +187,7 @@ find_same(const struct generation *old, const struct policy_identity *identity)
             same_path(other->certificate, identity->certificate) &&
             same_path(other->private_key, identity->private_key) &&
             same_path(other->pkcs12, identity->pkcs12) &&
-            same_path(other->passphrase_file, identity->passphrase_file) &&
-            same_path(other->trust, identity->trust) &&
-            same_path(other->crl, identity->crl)) {
+            same_path(other->passphrase_file, identity->passphrase_file)) {
             return old->contexts[i];
         }
     }
@@ -202,11 +200,9 @@ succeed(const struct generation *old, const struct policy *policy,
 {
     const struct context *same = find_same(old, identity);
     struct context *context = same != NULL
-                                  ? context_renew(same, identity)
+                                  ? context_renew(same, policy, identity, report)
                                   : context_load(policy, identity, false, report);
-    if (context == NULL && same != NULL) {
-        problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
-    } else if (context != NULL && same != NULL) {
+    if (context != NULL && same != NULL) {
         context_prepare(context, same);
     }
     return context;

@@ -69,6 +69,9 @@ hash_rule(wc_Sha256 *hash, const struct ruling *ruling)
     if (rc == 0) {
         rc = hash_text(hash, identity->name);
     }
+    if (rc == 0) { /* ours is not shown again: once it is renewed, the new one is to be */
+        rc = hash_text(hash, context_serial(ruling_context(ruling)));
+    }
     if (rc == 0) {
         rc = wc_Sha256Update(hash, (const byte *)versions, sizeof(versions));
     }
@@ -78,7 +81,7 @@ hash_rule(wc_Sha256 *hash, const struct ruling *ruling)
     return rc == 0 ? hash_list(hash, identity->groups) : rc;
 }
 
-/* What a client dials; and its own certificate, which is not shown again. */
+/* What a client dials. */
 static int
 hash_dialled(wc_Sha256 *hash, const struct session *session, const struct ruling *ruling)
 {
@@ -87,9 +90,6 @@ hash_dialled(wc_Sha256 *hash, const struct session *session, const struct ruling
     int rc = hash_text(hash, peer_name != NULL ? peer_name : "");
     if (rc == 0) {
         rc = hash_text(hash, session->dialled_name);
-    }
-    if (rc == 0) {
-        rc = hash_text(hash, context_serial(ruling_context(ruling)));
     }
     if (rc == 0 && remote->any.sa_family == AF_INET6) {
         rc = wc_Sha256Update(hash, (const byte *)&remote->in6.sin6_addr,

@@ -79,11 +79,11 @@ static const struct {
     {"wait longer than the timeout", HEAD "connect_wait=5s\nhandshake_timeout=4s\n",
      "4 from 0 to handshake_timeout\n"},
     {"metrics", HEAD "metrics_dir=/run\n", "4 metrics_dir: not supported yet\n"},
-    {"recheck", HEAD "recheck=1h\n", "4 recheck: not supported yet\n"},
+    {"recheck", HEAD "recheck=1h\n", "4 '1h' is not known: want on or off\n"},
     {"expired sessions", HEAD "expired_sessions=close\n",
-     "4 expired_sessions: not supported yet\n"},
-    {"expiry warning", HEAD "expiry_warning=14d\n",
-     "4 expiry_warning: not supported yet\n"},
+     "4 'close' is not known: want keep or cut\n"},
+    {"expiry warning", HEAD "expiry_warning=14\n", "4 '14': want a duration\n"},
+    {"expiry warning too early", HEAD "expiry_warning=3651d\n", "4 from 0 to 3650d\n"},
 
     /* [identity] */
     {"empty identity", HEAD "[identity a]\n",

@@ -206,6 +206,9 @@ defaults(void **state)
     assert_int_equal(policy->log_level, POLICY_LEVEL_INFO);
     assert_int_equal(policy->handshake_timeout_ms, 10000);
     assert_int_equal(policy->connect_wait_ms, 500);
+    assert_true(policy->recheck);
+    assert_false(policy->expired_sessions_are_cut);
+    assert_int_equal(policy->expiry_warning_ms, INT64_C(14) * 86400000);
     assert_int_equal(policy->identity_count, 1);
     assert_int_equal(policy->identities[0].min_version, 0x0304);
     assert_int_equal(policy->identities[0].max_version, 0x0304);
@@ -243,6 +246,7 @@ everything_given(void **state)
         "log_level = debug\n"
         "handshake_timeout = 1m\n"
         "connect_wait = 0\n"
+        "recheck = off\nexpired_sessions = cut\nexpiry_warning = 36h\n"
         "default_inbound = plaintext\n"
         "default_outbound = deny\n"
         "[identity\tother-1]\n"
@@ -294,6 +298,9 @@ everything_given(void **state)
     assert_int_equal(policy->log_level, POLICY_LEVEL_DEBUG);
     assert_int_equal(policy->handshake_timeout_ms, 60000);
     assert_int_equal(policy->connect_wait_ms, 0);
+    assert_false(policy->recheck);
+    assert_true(policy->expired_sessions_are_cut);
+    assert_int_equal(policy->expiry_warning_ms, 36 * 3600000);
     assert_int_equal(policy->default_inbound.mode, POLICY_MODE_PLAINTEXT);
     assert_int_equal(policy->default_outbound.mode, POLICY_MODE_DENY);
     assert_string_equal(identity->name, "other-1");

@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""Certificates, keys, trust and the policy change on disk under running servers: new
+connections get the new, open ones are not disturbed, and what is broken changes nothing."""
+
+import datetime
+import json
+import os
+import shutil
+import socket
+import ssl
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import odd  # noqa: E402
+import users  # noqa: E402
+from certs import SERVER_NAMES  # noqa: E402
+from harness import BUILD, equal, main  # noqa: E402
+from procs import wait_until  # noqa: E402
+
+STALE_SECONDS = 2  # for so long after a change the old may still be seen
+HELPER = os.path.join(BUILD, "tests", "helpers", "echo_many")
+
+
+class Live:
+    """A server whose identity's files change, and clients of it."""
+
+    def __init__(self, bed, how="threads", layout="flat", user=(), identity="", rule="",
+                 program=None, **shim):
+        self.bed = bed
+        self.first = bed.server_cert
+        self.layout = layout
+        self.generation = 0
+        self.authority = bed.authority
+        self.context = odd.client_context(bed.authority, bed.client_cert)
+        self.folder = bed.path("live")
+        os.mkdir(self.folder)
+        self.put(bed.server_cert)
+        if layout == "kubernetes":
+            for name in ("tls.crt", "tls.key"):
+                os.symlink(f"..data/{name}", os.path.join(self.folder, name))
+        bed.server_cert = type(bed.server_cert)(self.folder, "tls")
+        bed.server_cert.pem = bed.server_cert.chain = os.path.join(self.folder, "tls.crt")
+        bed.server_cert.key = os.path.join(self.folder, "tls.key")
+        bed.pair(server_identity=identity, server_rule=rule, **shim)
+        self.port = bed.port
+        self.server = bed.serve(program(bed.port) if program else
+                                bed.python("keeper.py", how, bed.port, *user))
+
+    # ---- the three ways of renewal -----------------------------------------------------
+
+    def put(self, certificate):
+        {"flat": self.rename, "kubernetes": self.swap}[self.layout](certificate)
+
+    def rename(self, certificate):
+        """As ACME clients do it: each file by rename, the key first."""
+        for source, name in ((certificate.key, "tls.key"), (certificate.chain, "tls.crt")):
+            path = os.path.join(self.folder, name)
+            shutil.copy(source, path + ".new")
+            os.rename(path + ".new", path)
+
+    def swap(self, certificate):
+        """As Kubernetes does it with a secret volume: one symbolic link is replaced."""
+        self.generation += 1
+        new = os.path.join(self.folder, f"..{self.generation}")
+        os.mkdir(new)
+        shutil.copy(certificate.key, os.path.join(new, "tls.key"))
+        shutil.copy(certificate.chain, os.path.join(new, "tls.crt"))
+        data = os.path.join(self.folder, "..data")
+        os.symlink(os.path.basename(new), data + "_tmp")
+        os.rename(data + "_tmp", data)
+        old = os.path.join(self.folder, f"..{self.generation - 1}")
+        shutil.rmtree(old, ignore_errors=True)
+
+    def write(self, certificate, between=lambda: None):
+        """In place, piece by piece, with a pause wherever it hurts."""
+        for source, name in ((certificate.chain, "tls.crt"), (certificate.key, "tls.key")):
+            with open(source, "rb") as file:
+                data = file.read()
+            with open(os.path.join(self.folder, name), "wb", buffering=0) as file:
+                file.write(data[:len(data) // 2])
+                between()
+                file.write(data[len(data) // 2:])
+            between()
+
+    # ---- clients -----------------------------------------------------------------------
+
+    def open(self, context=None):
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        conn = (context or self.context).wrap_socket(raw, server_hostname="localhost")
+        self.ping(conn)
+        return conn
+
+    @staticmethod
+    def ping(conn):
+        conn.sendall(b"ping")
+        equal(conn.recv(100), b"ping", "echo")
+
+    def serial(self):
+        with self.open() as conn:
+            return conn.getpeercert()["serialNumber"].lower().lstrip("0")
+
+    def settles(self, certificate, changed):
+        """From STALE_SECONDS after the change on, the certificate is the new one."""
+        wait_until(lambda: self.serial() == certificate.serial, "the new certificate",
+                   max(0.1, changed + STALE_SECONDS - time.monotonic()))
+        for _ in range(12):
+            equal(self.serial(), certificate.serial, "the serial from then on")
+
+    def ends(self, conn):
+        """What the server's program is told of the connection's end, when it is."""
+        peer = conn.getsockname()[1]
+        for line in self.server.out.splitlines():
+            one = json.loads(line)
+            if one["peer"] == peer:
+                return one["end"]
+        return None
+
+
+def replace(path, source):
+    shutil.copy(source, path + ".new")
+    os.rename(path + ".new", path)
+
+
+def renew(bed, how, layout, way):
+    live = Live(bed, how, layout)
+    new = bed.authority.issue("renewed", SERVER_NAMES, "serverAuth")
+    old = live.serial()
+    open_before = live.open()
+    way(live, new)
+    live.settles(new, time.monotonic())
+    live.ping(open_before)
+    open_before.close()
+    line = bed.audited("server", event="certificate_reloaded")
+    equal((line["own_serial"], line["identity"]), (new.serial, "own"), "what is logged")
+    equal(old != new.serial, True, "another serial")
+    equal(bed.audit("server", event="reload_failed"), [], "failures")
+    equal(bed.audit("server", event="handshake_failed"), [], "failed handshakes")
+
+
+def in_steps(live, new):
+    """Handshakes all the time; each pause is longer than it takes to be looked at."""
+    stop = threading.Event()
+    failed = []
+
+    def dial():
+        while not stop.is_set():
+            try:
+                live.serial()
+            except OSError as error:
+                failed.append(error)
+            time.sleep(0.02)
+    dialler = threading.Thread(target=dial)
+    dialler.start()
+    live.write(new, between=lambda: time.sleep(1.3))
+    stop.set()
+    dialler.join()
+    equal(failed, [], "failed handshakes while the files were written")
+
+
+def test_renamed_threads(bed):
+    renew(bed, "threads", "flat", Live.rename)
+
+
+def test_renamed_prefork(bed):
+    renew(bed, "prefork", "flat", Live.rename)
+
+
+def test_renamed_forking(bed):
+    renew(bed, "forking", "flat", Live.rename)
+
+
+def test_renamed_loop(bed):
+    renew(bed, "loop", "flat", Live.rename)
+
+
+def test_kubernetes_threads(bed):
+    renew(bed, "threads", "kubernetes", Live.swap)
+
+
+def test_kubernetes_prefork(bed):
+    renew(bed, "prefork", "kubernetes", Live.swap)
+
+
+def test_written_in_steps_threads(bed):
+    renew(bed, "threads", "flat", in_steps)
+
+
+def test_written_in_steps_loop(bed):
+    renew(bed, "loop", "flat", in_steps)
+
+
+def test_idle_server_needs_no_second_connection(bed):
+    """Nobody has looked for long: the first to come gets the new certificate."""
+    live = Live(bed)
+    new = bed.authority.issue("renewed", SERVER_NAMES, "serverAuth")
+    live.rename(new)
+    time.sleep(STALE_SECONDS)
+    equal(live.serial(), new.serial, "the first connection's serial")
+
+
+def test_broken_keeps_the_old(bed):
+    live = Live(bed)
+    old = live.serial()
+    path = os.path.join(live.folder, "tls.crt")
+    bed.write("live/tls.crt", b"-----BEGIN CERTIFICATE-----\nMIIB\n")
+    kept = live.open()
+    line = bed.audited("server", event="reload_failed")
+    equal((path in line["detail"], line["identity"]), (True, "own"), f"words of {line}")
+    equal(line["detail"].startswith(bed.path("server.ini") + ":7: "), True, "line of policy")
+    for _ in range(3):
+        time.sleep(1)
+        equal(live.serial(), old, "the serial")
+    live.ping(kept)
+    equal(len(bed.audit("server", event="reload_failed")), 1, "lines about one state")
+    new = bed.authority.issue("renewed", SERVER_NAMES, "serverAuth")
+    live.rename(new)
+    live.settles(new, time.monotonic())
+
+
+def test_pair_that_does_not_match(bed):
+    live = Live(bed)
+    old = live.serial()
+    new = bed.authority.issue("renewed", SERVER_NAMES, "serverAuth")
+    replace(os.path.join(live.folder, "tls.crt"), new.chain)
+    for _ in range(4):
+        equal(live.serial(), old, "the serial while the key is missing")
+        time.sleep(0.5)
+    replace(os.path.join(live.folder, "tls.key"), new.key)
+    live.settles(new, time.monotonic())
+    equal(bed.audit("server", event="reload_failed"), [], "failures")
+
+
+def test_policy_takes_effect(bed):
+    """Another port is let in, one is no longer."""
+    live = Live(bed)
+    live.open().close()
+    text = open(bed.server_policy, encoding="utf-8").read()
+    bed.write("server.ini.new", text.replace("mode = mtls", "mode = deny"))
+    os.rename(bed.path("server.ini.new"), bed.server_policy)
+
+    def is_denied():
+        try:
+            live.serial()
+            return False
+        except OSError:
+            return True
+    wait_until(is_denied, "the new rule", STALE_SECONDS)
+    equal(len(bed.audit("server", event="policy_loaded")), 2, "policies loaded")
+
+
+def test_policy_that_is_broken(bed):
+    live = Live(bed)
+    kept = live.open()
+    good = open(bed.server_policy, encoding="utf-8").read()
+    bed.write("server.ini", good + "nonsense = 1\n")
+    live.serial()
+    line = bed.audited("server", event="reload_failed")
+    wanted = f"{bed.server_policy}:{len(good.splitlines()) + 1}: "
+    equal(line["detail"].startswith(wanted), True, f"{wanted} in {line['detail']}")
+    live.serial()
+    live.ping(kept)
+    equal(len(bed.audit("server", event="policy_loaded")), 1, "policies loaded")
+
+
+def test_key_that_may_not_be_read_any_more(bed):
+    """Keys are read before the program drops its privileges; what is public goes on."""
+    users.open_folders(bed)
+    crl = bed.write("live.crl", open(bed.authority.crl("unread-1"), "rb").read())
+    live = Live(bed, user=("nobody",), identity=f"crl = {crl}",
+                log=bed.path("server.jsonl"))
+    old = live.serial()
+    kept = live.open()
+    new = bed.authority.issue("renewed", SERVER_NAMES, "serverAuth")
+    live.rename(new)
+    line = bed.audited("server", event="reload_failed")
+    equal("Permission denied" in line["detail"], True, f"words of {line}")
+    equal(live.serial(), old, "the serial")
+    live.ping(kept)
+    replace(crl, bed.authority.crl("unread-2", [bed.client_cert]))
+    bed.audited("server", event="cut", reason="revoked")
+
+
+def seconds_of(line):
+    return datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
+
+
+def test_storm(bed):
+    """Connections as fast as they go, while the certificate is renewed 20 times."""
+    made = [bed.authority.issue(f"round-{i}", SERVER_NAMES, "serverAuth") for i in range(20)]
+    live = Live(bed, program=lambda port: [HELPER, "server", port, 10**6])
+    client = bed.start("client", [HELPER, "client", bed.port, 10**6], bed.client_policy)
+    bed.audited("client", event="handshake_ok")
+    swaps = [(0, live.first.serial)]
+    for certificate in made:
+        live.rename(certificate)
+        swaps.append((time.time(), certificate.serial))
+        time.sleep(1.2)
+    equal(client.process.poll(), None, f"the client's end: {client.err}")
+    client.stop()
+    lines = bed.audit("client", event="handshake_ok")
+    for line in lines:
+        end = seconds_of(line)
+        begun = end - line["duration_ms"] / 1000
+        fit = {serial for (_, serial), (until, _) in zip(swaps, swaps[1:] + [(end + 1, "")])
+               if until + STALE_SECONDS >= begun}
+        equal(line["peer_serial"] in fit, True, f"not stale: {line}")
+    equal({serial for _, serial in swaps} - {line["peer_serial"] for line in lines}, set(),
+          "certificates that nobody has seen")
+    for name in ("client", "server"):
+        equal(bed.audit(name, event="handshake_failed")[:1], [], f"failures of the {name}")
+    rate = len(lines) / (seconds_of(lines[-1]) - seconds_of(lines[0]))
+    print(f"{len(lines)} handshakes, {rate:.0f} a second")
+
+
+if __name__ == "__main__":
+    main(globals(), needs_shim=True)
