@@ -406,7 +406,7 @@ void
 service_go_on(void)
 {
     pthread_mutex_lock(&service_mutex);
-    if (watched != NULL && !running) {
+    if ((watched != NULL || atomic_load(&table_count) > 0) && !running) {
         start();
     }
     pthread_mutex_unlock(&service_mutex);
