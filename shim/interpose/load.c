@@ -24,6 +24,7 @@
 #include "shim/session/reload.h"
 #include "shim/session/service.h"
 #include "shim/session/session.h"
+#include "shim/session/system.h"
 
 static struct load_process process;
 static const struct load_process no_process;
@@ -173,6 +174,18 @@ load_fork_child(void)
     epoll_fork_child();
 }
 
+/* For the library's own ends: what a name service does is not governed either. */
+static int
+resolve(const char *node, const char *service, const struct addrinfo *hints,
+        struct addrinfo **result)
+{
+    bool was_loading = loading;
+    loading = true;
+    int status = real.getaddrinfo(node, service, hints, result);
+    loading = was_loading;
+    return status;
+}
+
 static void
 load_policy(void)
 {
@@ -195,6 +208,7 @@ load_policy(void)
     open_log(policy, is_descendant);
     generation_install(generation);
     session_set_limits(policy);
+    system_calls.getaddrinfo = resolve;
     fd_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     (void)at_quick_exit(session_close_all); /* the first is the last to be called */

@@ -27,6 +27,10 @@ lend_to_lower_layers(void)
     system_calls.sendmsg = real.sendmsg;
     system_calls.read = real.read;
     system_calls.write = real.write;
+    system_calls.socket = real.socket;
+    system_calls.connect =
+        (int (*)(int, const struct sockaddr *, socklen_t))(void *)real.connect;
+    system_calls.getaddrinfo = real.getaddrinfo;
     system_calls.shutdown = real.shutdown;
     system_calls.close = real.close;
     system_calls.poll = real.poll;

@@ -5,6 +5,7 @@
 #ifndef SHIM_SESSION_SYSTEM_H
 #define SHIM_SESSION_SYSTEM_H
 
+#include <netdb.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,6 +18,11 @@ struct system_calls {
     ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
     ssize_t (*read)(int fd, void *buf, size_t len);
     ssize_t (*write)(int fd, const void *buf, size_t len);
+    int (*socket)(int family, int type, int protocol);
+    int (*connect)(int fd, const struct sockaddr *address, socklen_t len);
+    /* what a resolver does for it is not governed either */
+    int (*getaddrinfo)(const char *node, const char *service,
+                       const struct addrinfo *hints, struct addrinfo **result);
     int (*shutdown)(int fd, int how);
     int (*close)(int fd);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
