@@ -171,7 +171,7 @@ certs_append(struct material_blob *blob, const struct certs_one *cert)
 {
     /* Base64 with newlines, and room for the two marks. */
     size_t room = cert->der_len / 3 * 4 + cert->der_len / 48 + 256;
-    uint8_t *grown = realloc(blob->data, blob->len + room);
+    uint8_t *grown = realloc(blob->data, blob->len + room + 1);
     int len;
 
     if (grown == NULL) {
@@ -184,5 +184,6 @@ certs_append(struct material_blob *blob, const struct certs_one *cert)
         return -ENOMEM;
     }
     blob->len += (size_t)len;
+    grown[blob->len] = '\0';
     return 0;
 }

@@ -37,7 +37,7 @@ int certs_visit(const uint8_t *der, size_t len, int position,
 /*
  * Appends a certificate as PEM.
  *
- *   blob  in/out  grown with realloc()
+ *   blob  in/out  grown with realloc(); a NUL that does not count follows
  *
  * Returns  0; -ENOMEM.
  */

@@ -16,10 +16,10 @@ struct material_blob {
 };
 
 struct material {
-    struct material_blob chain;       /* PEM, leaf first */
+    struct material_blob chain;       /* PEM and a NUL, leaf first */
     struct material_blob key;         /* DER, decrypted (PKCS#8 or traditional), secret */
     struct material_blob crl;         /* DER, one or more revocation lists; crl.h */
-    struct material_blob trust;       /* PEM, one or more CA certificates */
+    struct material_blob trust;       /* the same; one or more CA certificates */
     char serial[MATERIAL_SERIAL_LEN]; /* own certificate's serial, lower-case hex */
     int64_t not_after;                /* own certificate's end, seconds since the epoch */
 };

@@ -60,6 +60,14 @@ enum policy_log_level {
     POLICY_LEVEL_DEBUG,
 };
 
+/* Whether peers must prove with OCSP that their certificates were not revoked. */
+enum policy_ocsp {
+    POLICY_OCSP_OFF,
+    POLICY_OCSP_SOFT,    /* asks; only a clear "revoked" refuses */
+    POLICY_OCSP_REQUIRE, /* a good answer, stapled or fetched */
+    POLICY_OCSP_STAPLE,  /* a server has to staple it; clients, who cannot: as require */
+};
+
 struct policy_identity {
     const char *name;
     int line;
@@ -76,7 +84,10 @@ struct policy_identity {
     int trust_line;
     int crl_line;
     bool expired_crl_is_insecurely_used; /* crl_expired = warn */
-    uint16_t min_version;                /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
+    enum policy_ocsp ocsp;
+    const char *ocsp_responder; /* http://...; NULL = the one that a certificate names */
+    int64_t ocsp_timeout_ms;
+    uint16_t min_version; /* 0x0303 (TLS 1.2) or 0x0304 (TLS 1.3) */
     uint16_t max_version;
     bool session_tickets;       /* session_tickets = on */
     const char *const *ciphers; /* IANA names in order, NULL-terminated; NULL = default */

@@ -3,10 +3,13 @@
 
 #include "config/groups.h"
 #include "config/suites.h"
+#include "config/url.h"
 #include "config/value.h"
 
 #include <string.h>
 
+#define OCSP_TIMEOUT_MS 5000
+#define OCSP_TIMEOUT_MIN_MS 50
 #define TLS_1_2 0x0303
 #define TLS_1_3 0x0304
 
@@ -197,13 +200,56 @@ set_session_tickets(struct build *build, const struct draft_section *section,
 }
 
 static void
+set_ocsp_timeout(struct build *build, const struct draft_section *section,
+                 struct policy_identity *identity)
+{
+    /* Later than that the handshake's own time is up, and nobody is let in. */
+    int64_t max = build->policy->handshake_timeout_ms / 2;
+
+    identity->ocsp_timeout_ms = OCSP_TIMEOUT_MS < max ? OCSP_TIMEOUT_MS : max;
+    value_set_duration(build, draft_get(section, "ocsp_timeout"), OCSP_TIMEOUT_MIN_MS,
+                       max, "from 50ms to half of handshake_timeout",
+                       &identity->ocsp_timeout_ms);
+}
+
+static void
+set_ocsp(struct build *build, const struct draft_section *section,
+         struct policy_identity *identity)
+{
+    static const struct value_word words[] = {
+        {"off", POLICY_OCSP_OFF, false},
+        {"soft", POLICY_OCSP_SOFT, false},
+        {"require", POLICY_OCSP_REQUIRE, false},
+        {"staple", POLICY_OCSP_STAPLE, false},
+        {NULL, 0, false},
+    };
+    static const char *const needing[] = {"ocsp_responder", "ocsp_timeout"};
+    const struct draft_setting *responder = draft_get(section, "ocsp_responder");
+    const char *text = value_text(responder);
+    int ocsp = POLICY_OCSP_OFF;
+    struct url url;
+
+    value_choose(build, draft_get(section, "ocsp"), words, &ocsp);
+    identity->ocsp = (enum policy_ocsp)ocsp;
+    for (size_t i = 0; i < sizeof(needing) / sizeof(needing[0]); i++) {
+        const struct draft_setting *setting = draft_get(section, needing[i]);
+
+        if (setting != NULL && draft_get(section, "ocsp") == NULL) {
+            build_problem(build, setting->line, "%s: there is no ocsp", needing[i]);
+        }
+    }
+    if (text != NULL && !url_parse(text, strlen(text), &url)) {
+        build_problem(build, responder->line,
+                      "ocsp_responder: '%s': want http://HOST[:PORT][/PATH]", text);
+    }
+    identity->ocsp_responder = text;
+    set_ocsp_timeout(build, section, identity);
+}
+
+static void
 fill(struct build *build, const struct draft_section *section,
      struct policy_identity *identity)
 {
-    static const struct value_word ocsp_words[] = {
-        {"off", 0, false}, {"staple", 1, true}, {"require", 2, true}, {NULL, 0, false}};
-    int ocsp = 0;
-
     identity->name = section->name;
     identity->line = section->line;
     set_files(build, section, identity);
@@ -212,7 +258,7 @@ fill(struct build *build, const struct draft_section *section,
     set_ciphers(build, section, identity);
     set_groups(build, section, identity);
     set_session_tickets(build, section, identity);
-    value_choose(build, draft_get(section, "ocsp"), ocsp_words, &ocsp);
+    set_ocsp(build, section, identity);
 }
 
 void

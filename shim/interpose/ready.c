@@ -5,7 +5,7 @@
 
 #define NS_PER_S 1000000000LL
 #define MASKED_SLICE_NS 10000000LL /* between looks at an early buffer that was full */
-#define IDLE_NS 1000000L           /* when another process is at work on the handshake */
+#define IDLE_NS 1000000L           /* when others are at work on the handshake */
 
 static bool
 is_doubtful(struct handle *handle, int fd)
@@ -40,7 +40,8 @@ ready_to_read(int fd)
     }
     bool readable = session_readable(handle, fd) == 1 ||
                     atomic_load(&handle->session->state) == SESSION_PLAINTEXT;
-    if (!readable && wait_for_other_process(handle)) {
+    if (!readable && (wait_for_other_process(handle) ||
+                      atomic_load(&handle->session->awaits_answer))) {
         struct timespec pause = {0, IDLE_NS};
         (void)real.ppoll(NULL, 0, &pause, NULL);
     }

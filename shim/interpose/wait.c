@@ -11,6 +11,7 @@
 
 enum {
     OTHER_PROCESS_MS = 2, /* between looks at a handshake that another process drives */
+    ANSWER_MS = 2,        /* between looks whether an OCSP responder has answered */
     STEP_MS = 50, /* at most between looks at one that the service thread may drive */
 };
 
@@ -79,10 +80,14 @@ step_ms(const struct session *session)
     return left_ms > 1 ? left_ms : 1;
 }
 
+/* With no events only time can help: for a little of it. */
 static int
 wait_events(int fd, short events, int64_t timeout_ms)
 {
-    struct pollfd wanted = {.fd = fd, .events = events};
+    if (events == 0 && timeout_ms > ANSWER_MS) {
+        timeout_ms = ANSWER_MS;
+    }
+    struct pollfd wanted = {.fd = events != 0 ? fd : -1, .events = events};
     int ready = real.poll(&wanted, 1, (int)timeout_ms);
     return ready < 0 ? -errno : ready;
 }

@@ -15,6 +15,7 @@
 
 #include "config/groups.h"
 #include "config/problem.h"
+#include "shim/session/admission.h"
 #include "shim/session/resume.h"
 #include "shim/session/suite.h"
 
@@ -285,7 +286,8 @@ make(const struct policy_identity *identity, const struct material *material,
         wolfSSL_CTX_load_verify_buffer(ctx, material->trust.data,
                                        (long)material->trust.len,
                                        WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
-        set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0) {
+        set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0 ||
+        admission_prepare(ctx, identity, is_server) < 0) {
         wolfSSL_CTX_free(ctx);
         return NULL;
     }

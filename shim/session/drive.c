@@ -212,10 +212,52 @@ input_ended(struct handle *handle, int fd, int result)
                         reset ? REASON_PEER_RESET : REASON_PEER_CLOSED, NULL);
 }
 
+/* Nothing that the socket could tell is waited for. */
+static int
+wait_for_answer(struct handle *handle, short *events)
+{
+    atomic_store(&handle->session->awaits_answer, true);
+    *events = 0;
+    return -EAGAIN;
+}
+
+/* Makes the kernel tell anew that there is something to read, where it has been told
+ * while nobody could: as wake_writers(), with the option that tcp(7) has for readers. */
+static void
+wake_readers(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+    if (system_calls.getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, &len) == 0) {
+        (void)system_calls.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, len);
+    }
+}
+
+/* TLS is done, and the peer is let in if OCSP says nothing against it. */
+static int
+admit(struct handle *handle, int fd, short *events)
+{
+    int result = handle->handed_over ? 0 : handshake_admit(handle->handshake);
+    if (result == -EAGAIN) {
+        return wait_for_answer(handle, events);
+    }
+    if (result < 0) {
+        return refuse(handle, fd, result);
+    }
+    result = open_session(handle, fd, events);
+    if (result == 0 && atomic_exchange(&handle->session->awaits_answer, false)) {
+        wake_readers(fd);
+    }
+    return result;
+}
+
 static int
 step(struct handle *handle, int fd, short *events)
 {
     struct handshake *handshake = handle->handshake;
+    if (!handle->handed_over && handshake_is_held(handshake)) {
+        return wait_for_answer(handle, events);
+    }
     for (;;) {
         int result = handle->handed_over ? 0 : handshake_step(handshake);
         if (result < 0 && result != -EAGAIN) {
@@ -227,10 +269,11 @@ step(struct handle *handle, int fd, short *events)
             return result;
         }
         if (done) {
-            return open_session(handle, fd, events);
+            return admit(handle, fd, events);
         }
         /* A peer that refused us has sent an alert before its socket broke: read first.
          */
+        atomic_store(&handle->session->awaits_answer, false);
         errno = 0;
         result = fetch_record(handle, fd, events);
         if (result == -EAGAIN) {

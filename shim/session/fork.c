@@ -6,6 +6,7 @@
 
 #include "shim/session/chain.h"
 #include "shim/session/handshake.h"
+#include "shim/session/ocsp_query.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -77,6 +78,7 @@ session_fork_prepare(void)
     pool_lock();
     table_lock();
     chain_fork_prepare();
+    ocsp_query_fork_prepare();
     pool_each(share, NULL);
 }
 
@@ -84,6 +86,7 @@ void
 session_fork_parent(void)
 {
     pool_seal();
+    ocsp_query_fork_parent();
     chain_fork_done();
     table_unlock();
     pool_unlock();
@@ -133,6 +136,7 @@ session_fork_child(void)
     atomic_store(&own_id, 0);
     chain_fork_done();
     table_unlock();
+    ocsp_query_fork_child();
     pool_each(inherit, &parent);
     pool_forget_unused();
     pool_seal();

@@ -33,6 +33,7 @@ enum alert {
     ALERT_UNKNOWN_CA = 48,
     ALERT_ACCESS_DENIED = 49,
     ALERT_PROTOCOL_VERSION = 70,
+    ALERT_BAD_CERTIFICATE_STATUS_RESPONSE = 113,
 };
 
 struct handshake {
@@ -45,6 +46,9 @@ struct handshake {
     bool vouched;        /* it has been asked, and has not */
     struct resume resume;
     uint64_t resume_number; /* client: of the session that is kept for later */
+    bool is_done;           /* wolfSSL has nothing more to say */
+    bool is_begun;
+    struct admission admission;
     bool saw_record;
     size_t in_len, in_want; /* of the record being assembled: here, whole */
     size_t in_read;         /* wolfSSL has taken so much of it */
@@ -131,7 +135,10 @@ handshake_alert(const struct failure *failure)
         return ALERT_CERTIFICATE_REVOKED;
     case REASON_REVOCATION_UNKNOWN:
     case REASON_CRL_EXPIRED:
+    case REASON_OCSP_FAILED:
         return ALERT_CERTIFICATE_UNKNOWN;
+    case REASON_BAD_STAPLE:
+        return ALERT_BAD_CERTIFICATE_STATUS_RESPONSE;
     default:
         return ALERT_BAD_CERTIFICATE;
     }
@@ -148,6 +155,16 @@ take_chain(const WOLFSSL_X509_STORE_CTX *store)
             (struct der_span){store->certs[i].buffer, store->certs[i].length};
     }
     return store->totalCerts == count ? chain_intern(certificates, count) : NULL;
+}
+
+/* What has to be fetched is asked for while the handshake goes on, and who is known by
+ * now to be refused gets the alert before our last word. In TLS 1.2 a server staples
+ * later than it shows its certificate. */
+static bool
+may_admit_early(const struct handshake *handshake)
+{
+    return handshake->session->is_server ||
+           wolfSSL_version(handshake->ssl) == TLS1_3_VERSION;
 }
 
 /* wolfSSL asks once the chain has verified, and for every error in it. */
@@ -176,6 +193,11 @@ verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
     } else {
         handshake->judged = judge_chain(session, &handshake->ruling, handshake->chain,
                                         &session->peer, &handshake->failure);
+    }
+    if (handshake->judged == 0 && may_admit_early(handshake)) {
+        int result = admission_judge(&handshake->admission, handshake->chain, false,
+                                     &handshake->failure);
+        handshake->judged = result == -EAGAIN ? 0 : result;
     }
     if (handshake->judged < 0) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL,
@@ -227,6 +249,7 @@ handshake_new(struct session *session, const struct ruling *ruling)
     handshake->ruling = *ruling;
     handshake->in_want = RECORD_HEADER_LEN;
     resume_init(&handshake->resume, session, &handshake->ruling);
+    admission_init(&handshake->admission, ruling, session->is_server);
     handshake->ssl = wolfSSL_new(ctx);
     if (handshake->ssl == NULL ||
         (!session->is_server && send_server_name(handshake) < 0)) {
@@ -255,6 +278,7 @@ handshake_free(struct handshake *handshake)
     }
     wolfSSL_free(handshake->ssl);
     resume_done(&handshake->resume);
+    admission_done(&handshake->admission);
     chain_unref(handshake->chain);
     free(handshake->out);
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
@@ -332,6 +356,8 @@ reason_of(int error)
         return REASON_CIPHER_MISMATCH;
     case UNKNOWN_RECORD_TYPE:
         return REASON_NOT_TLS;
+    case BAD_CERTIFICATE_STATUS_ERROR:
+        return REASON_BAD_STAPLE;
     case MEMORY_E:
         return REASON_SHIM_ERROR;
     default:
@@ -345,6 +371,12 @@ explain(struct handshake *handshake, int error)
 {
     if (handshake->judged < 0) {
         return handshake->judged;
+    }
+    if (handshake->admission.is_refused) {
+        handshake->failure = handshake->admission.failure;
+        (void)SendAlert(handshake->ssl, ALERT_FATAL,
+                        handshake_alert(&handshake->failure));
+        return -EPROTO;
     }
     WOLFSSL_ALERT_HISTORY alerts;
     if (wolfSSL_get_alert_history(handshake->ssl, &alerts) == WOLFSSL_SUCCESS &&
@@ -412,15 +444,47 @@ check_group(struct handshake *handshake)
 int
 handshake_step(struct handshake *handshake)
 {
+    if (handshake->is_done) {
+        return 0;
+    }
+    handshake->is_begun = true;
     if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
         int result = handshake->vouched ? 0 : accept_resumed(handshake);
-        return result == 0 ? check_group(handshake) : result;
+        result = result == 0 ? check_group(handshake) : result;
+        handshake->is_done = result == 0;
+        return result;
     }
     int error = wolfSSL_get_error(handshake->ssl, 0);
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
         return -EAGAIN;
     }
     return explain(handshake, error);
+}
+
+int
+handshake_admit(struct handshake *handshake)
+{
+    bool resumed = wolfSSL_session_reused(handshake->ssl) != 0;
+    int result = admission_judge(&handshake->admission, handshake->chain, resumed,
+                                 &handshake->failure);
+    if (result == -EPROTO) {
+        (void)SendAlert(handshake->ssl, ALERT_FATAL,
+                        handshake_alert(&handshake->failure));
+    }
+    return result;
+}
+
+bool
+handshake_is_held(struct handshake *handshake)
+{
+    return !handshake->is_begun && admission_is_held(&handshake->admission);
+}
+
+struct admission *
+handshake_admission(void *io_context)
+{
+    struct handshake *handshake = io_context;
+    return &handshake->admission;
 }
 
 const struct failure *

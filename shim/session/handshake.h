@@ -4,6 +4,11 @@
 #ifndef SHIM_SESSION_HANDSHAKE_H
 #define SHIM_SESSION_HANDSHAKE_H
 
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
+#include <wolfssl/ssl.h>
+
+#include "shim/session/admission.h"
 #include "shim/session/chain.h"
 #include "shim/session/generation.h"
 #include "shim/session/session.h"
@@ -55,6 +60,18 @@ const uint8_t *handshake_output(const struct handshake *handshake, size_t *len);
 void handshake_sent(struct handshake *handshake, size_t len);
 
 /*
+ * Whether the peer is let in, once handshake_step() is done: what OCSP says may have to
+ * be fetched.
+ *
+ * Returns  0; -EAGAIN only time can tell; -EPROTO refused, as from handshake_step().
+ */
+int handshake_admit(struct handshake *handshake);
+
+/* Whether a server is not to answer yet, for want of the OCSP response that it staples.
+ */
+bool handshake_is_held(struct handshake *handshake);
+
+/*
  * Hands the keys over to session->record and fills in version, cipher and group.
  * Returns 0, or -EPROTO.
  */
@@ -76,5 +93,8 @@ uint64_t handshake_resume_number(const struct handshake *handshake);
 
 /* The part of resume.c, which wolfSSL's callbacks know by the context of its I/O. */
 struct resume *handshake_resume(void *io_context);
+
+/* Likewise that of admission.c. */
+struct admission *handshake_admission(void *io_context);
 
 #endif

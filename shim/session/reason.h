@@ -18,6 +18,9 @@
     X(CRL_EXPIRED, "crl_expired",                                                        \
       "the revocation list of the CA that issued the peer's certificate is out of "      \
       "date")                                                                            \
+    X(OCSP_FAILED, "ocsp_failed",                                                        \
+      "no OCSP responder has vouched for a certificate that the peer showed")            \
+    X(BAD_STAPLE, "bad_staple", "the server did not staple a good OCSP answer")          \
     X(BAD_CERTIFICATE, "bad_certificate",                                                \
       "the peer's certificate is malformed or its "                                      \
       "signature is wrong")                                                              \

@@ -14,6 +14,7 @@
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
 #include "shim/session/judge.h"
+#include "shim/session/ocsp.h"
 #include "shim/session/resume_cache.h"
 #include "shim/session/ticket_wolfssl.h"
 
@@ -128,6 +129,15 @@ binding_of(const struct resume *resume, uint8_t binding[TICKET_BINDING_LEN])
     return rc == 0;
 }
 
+/* Whether OCSP has nothing against the peer, as far as is known: to ask is for a full
+ * handshake. */
+static bool
+is_known_good(const struct resume *resume, const struct chain *chain)
+{
+    struct ocsp_asker asker = ocsp_asker(resume->ruling);
+    return ocsp_is_known_good(&asker, chain);
+}
+
 /* Whether the peer would be let in by these certificates; then it is the one to be. With
  * other trust anchors the session could not be found: they vouch as they did then. */
 static bool
@@ -135,7 +145,7 @@ adopt(struct resume *resume, struct chain *chain, int64_t authenticated_s)
 {
     struct failure failure; /* the full handshake that comes instead will tell */
     if (chain == NULL || now_s() >= authenticated_s + LIFETIME_S ||
-        judge_dates(chain, time(NULL), &failure) < 0 ||
+        judge_dates(chain, time(NULL), &failure) < 0 || !is_known_good(resume, chain) ||
         judge_chain(resume->session, resume->ruling, chain, &resume->peer, &failure) <
             0) {
         chain_unref(chain);

@@ -231,7 +231,7 @@ step(struct handle *handle, int64_t now)
     if (early) {
         short poll_events = POLLIN;
         result = session_drive(handle, handle->service_fd, &poll_events);
-        events = poll_events == POLLOUT ? EPOLLOUT : EPOLLIN;
+        events = poll_events == POLLOUT ? EPOLLOUT : poll_events == POLLIN ? EPOLLIN : 0;
     }
     if (result == 0) {
         result = settle(handle, &events);

@@ -74,6 +74,7 @@ struct session {
     _Atomic bool connect_failed;  /* FAILED because TCP was: the fd may connect anew */
     _Atomic bool write_starved;   /* a writer was turned away since it was told of room */
     _Atomic bool early_was_full;  /* a writer got EAGAIN: it waits for an edge */
+    _Atomic bool awaits_answer;   /* of an OCSP responder: only time can help */
     _Atomic int permissive;       /* enum session_permissive; UNDECIDED only at first */
     _Atomic bool decision_wanted; /* what the program does waits for it */
     _Atomic int shut_wanted;      /* 1 + how of a shutdown(2) that waits, 0 = none */

@@ -62,6 +62,7 @@ check_identity(const struct policy *policy, const struct policy_identity *identi
         check_file(identity, identity->crl, identity->crl_line);
     }
     require(identity->crl != NULL || !identity->expired_crl_is_insecurely_used);
+    require(identity->ocsp != POLICY_OCSP_OFF || identity->ocsp_timeout_ms > 0);
     require(identity->min_version <= identity->max_version);
     for (size_t i = 0; identity->groups != NULL && identity->groups[i] != NULL; i++) {
         require(groups_find(identity->groups[i]) != NULL && i < GROUPS_COUNT_MAX);

@@ -71,11 +71,12 @@ class Authority:
             file.write("[req]\ndistinguished_name=dn\n[dn]\n[ext]\n" + extensions)
 
     def issue(self, name, names="", usage="serverAuth,clientAuth", key="ec", days=(-1, 10),
-              signer=None, is_ca=False):
+              signer=None, is_ca=False, extensions=""):
         """Makes NAME.pem and NAME.key.
 
         days: (first, last) day of validity, counted from today.
         signer: a Certificate to sign with instead of the root.
+        extensions: more of them, lines of openssl's configuration.
         """
         made = Certificate(self.folder, name)
         signer = signer or self.root
@@ -87,7 +88,7 @@ class Authority:
                "keyUsage=critical,digitalSignature\n")
             + (f"extendedKeyUsage={usage}\n" if usage else "")
             + (f"subjectAltName={names}\n" if names else "")
-            + "subjectKeyIdentifier=hash\n")
+            + "subjectKeyIdentifier=hash\n" + extensions)
         request = made.pem + ".csr"
         _openssl("req", "-new", "-key", made.key, "-out", request, "-subj",
                  f"/O=Test/CN={name}", "-config", self._config)
