@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -83,6 +84,10 @@ class Live:
                 between()
                 file.write(data[len(data) // 2:])
             between()
+
+    def server_pid(self):
+        """mtls-run has become the program."""
+        return str(self.server.pid)
 
     # ---- clients -----------------------------------------------------------------------
 
@@ -280,6 +285,42 @@ def test_key_that_may_not_be_read_any_more(bed):
     live.ping(kept)
     replace(crl, bed.authority.crl("unread-2", [bed.client_cert]))
     bed.audited("server", event="cut", reason="revoked")
+
+
+def traced(live, seconds, during):
+    """The system calls that the server makes meanwhile, a line each."""
+    path = live.bed.path("trace")
+    trace = live.bed.start("strace", ["strace", "-f", "-tt", "-o", path, "-p",
+                                      live.server_pid()])
+    wait_until(lambda: "attached" in trace.err, "strace to be there")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        during()
+    trace.stop(signal.SIGINT)
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read().splitlines()
+
+
+def test_looks_once_a_second(bed):
+    """However many connections there are."""
+    live = Live(bed)
+    kept = live.open()
+    lines = traced(live, 5, lambda: live.serial())
+    for path in (bed.server_policy, bed.server_cert.pem, bed.server_cert.key):
+        count = sum(f'"{path}"' in line for line in lines)
+        equal(4 <= count <= 6, True, f"{count} looks at {path} in 5 s")
+    live.ping(kept)
+
+
+def test_no_calls_of_a_program_without_connections(bed):
+    live = Live(bed)
+    live.open().close()
+    bed.audited("server", event="closed")
+    time.sleep(1.5)  # for what is left to do for the closed one
+    lines = traced(live, 3, lambda: time.sleep(0.1))
+    waits = ("accept4(", "restart_syscall(", "epoll_wait(")  # begun before that
+    calls = [line for line in lines if not any(wait in line for wait in waits)]
+    equal((calls, len(lines) <= 2), ([], True), f"calls in {lines}")
 
 
 def seconds_of(line):
