@@ -37,6 +37,8 @@ _CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasin
     -Wvla -Werror -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 _LDFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now
 LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -lm -ldl
+# For the library: the same in versions that older systems have, too (shim/libc).
+STUBS := $(addprefix $(OUT)/stubs/,libpthread.so.0 libm.so.6 libdl.so.2)
 
 # The layers, lowest first; a layer may include from itself and those before it.
 CONFIG_SRC := $(wildcard config/*.c)
@@ -44,6 +46,7 @@ RECORD_SRC := $(wildcard shim/record/*.c)
 SESSION_SRC := $(wildcard shim/session/*.c)
 TARGET_SRC := $(wildcard shim/target/*.c)
 INTERPOSE_SRC := $(wildcard shim/interpose/*.c)
+LIBC_SRC := $(wildcard shim/libc/*.c)
 RUN_SRC := $(wildcard tools/run/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -99,12 +102,16 @@ $(call objs,$(INTERPOSE_SRC)): private _LAST := -U_FORTIFY_SOURCE
 
 # ---- products ---------------------------------------------------------------------
 
-$(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC))
+$(STUBS) &: shim/libc/older tools/stubs.sh
+	@echo "  STUB  $(@D)"
+	$(Q)CC='$(CC)' tools/stubs.sh $< $(OUT)/stubs
+
+$(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC) $(LIBC_SRC)) $(STUBS)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
 	    -Wl,-z,defs \
-	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
+	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(WOLFSSL_A) $(INIH_A) $(STUBS)
 
 # The library looks for this name, and leaves programs that have it alone.
 TOOL_LDFLAGS := -Wl,--export-dynamic-symbol=mtls_shim_is_tool
@@ -184,7 +191,7 @@ soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suit
 	$(Q)BUILD=$(OUT) tests/soak.sh $(RUNS) $(SOAK)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
-    $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))
+    $(TARGET_SRC) $(INTERPOSE_SRC) $(LIBC_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))
 
 # ---- showing and measuring ------------------------------------------------------------
 
