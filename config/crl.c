@@ -115,15 +115,17 @@ static int
 each_of_blob(struct loading *loading, const struct material_blob *pem,
              int (*visit)(void *context, const struct certs_one *cert))
 {
-    struct file file = {.data = calloc(1, pem->len + 1), .len = pem->len};
+    struct file file;
     int rc;
 
+    if (pem->len == 0) {
+        return 0;
+    }
+    file = (struct file){.data = calloc(1, pem->len + 1), .len = pem->len};
     if (file.data == NULL) {
         return -ENOMEM;
     }
-    if (pem->len > 0) {
-        memcpy(file.data, pem->data, pem->len);
-    }
+    memcpy(file.data, pem->data, pem->len);
     rc = certs_each(&loading->place, &file, visit, loading);
     file_done(&file);
     return rc < 0 ? rc : 0;

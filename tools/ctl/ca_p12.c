@@ -83,7 +83,8 @@ write_p12(const char *path, const struct chain *chain, uint8_t *key, int key_len
           struct file *passphrase)
 {
     const WC_DerCertList *own = &chain->at[0];
-    char *text = (char *)passphrase->data;
+    char nothing[] = "";
+    char *text = passphrase->data != NULL ? (char *)passphrase->data : nothing;
     WC_PKCS12 *p12 =
         wc_PKCS12_create(text, (word32)strlen(text), NULL, key, (word32)key_len,
                          own->buffer, own->bufferSz, own->next, PBE_AES256_CBC,
