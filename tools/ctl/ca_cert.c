@@ -252,7 +252,7 @@ ca_cert_issue(struct ca_authority *authority, const struct ca_request *request,
               struct ca_key *key, WC_RNG *rng, struct ca_made *made)
 {
     uint8_t spki[CA_KEY_SPKI_MAX];
-    struct ca_template template;
+    struct ca_template template = {.not_after = 0};
     int rc = ca_key_spki(key, spki);
 
     if (rc > 0) {

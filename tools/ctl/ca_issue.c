@@ -23,7 +23,7 @@ init_in(const struct ca_store *store, const struct ca_options *options, WC_RNG *
     struct ca_index index = {0};
     struct ca_output output;
     struct ca_key key;
-    struct ca_made made;
+    struct ca_made made = {.not_after = 0};
     char until[CA_TIME_TEXT];
     int rc = ca_key_make(options->key, rng, &key);
 
@@ -96,7 +96,7 @@ issue_with(const struct ca_store *store, struct ca_authority *authority,
 {
     struct ca_output output;
     struct ca_request request;
-    struct ca_made made;
+    struct ca_made made = {.not_after = 0};
     struct ca_key key;
     int rc = ca_output_find(store, options, &output);
 

@@ -188,7 +188,7 @@ static int
 make(struct renewal *renewal, int64_t end, WC_RNG *rng)
 {
     uint8_t spki[CA_KEY_SPKI_MAX];
-    struct ca_template template;
+    struct ca_template template = {.not_after = 0};
     struct der_span public_key = renewal->old.parts.spki;
     int rc = 0;
 

@@ -243,10 +243,10 @@ static int
 sign_with(const struct ca_store *store, struct ca_authority *authority,
           const struct ca_options *options, struct asked *asked, WC_RNG *rng)
 {
-    struct ca_template template;
+    struct ca_template template = {.not_after = 0};
     struct ca_request request;
     struct ca_output output;
-    struct ca_made made;
+    struct ca_made made = {.not_after = 0};
     int rc = ca_output_find(store, options, &output);
 
     if (rc == 0) {

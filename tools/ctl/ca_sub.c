@@ -66,7 +66,7 @@ sub_in(const struct ca_store *above, const struct ca_store *store,
        struct ca_authority *authority, const struct ca_options *options,
        const struct ca_request *request, WC_RNG *rng)
 {
-    struct ca_made made;
+    struct ca_made made = {.not_after = 0};
     struct ca_key key = {.type = 0};
     char until[CA_TIME_TEXT];
     int rc = ca_key_make(options->key, rng, &key);
@@ -95,7 +95,7 @@ static int
 sub_below(const struct ca_store *above, const struct ca_options *options, WC_RNG *rng)
 {
     struct ca_authority authority;
-    struct ca_request request;
+    struct ca_request request = {.not_after = 0};
     struct ca_output output;
     struct ca_store store;
     char *dir = NULL;
