@@ -25,12 +25,32 @@ refuse(int fd)
 
 /* ---- left by the image before exec */
 
-enum { UNKNOWN_MAX = 65536 }; /* numbers that are tried where there is no /proc */
-
 struct open_fds {
     int count;
     int fds[TABLE_FD_MAX];
 };
+
+/* Where there is no /proc: asks for many numbers at once, up to the highest there can be,
+ * for that is where ours are. */
+static void
+try_all(struct open_fds *open_fds)
+{
+    enum { AT_ONCE = 256 }; /* no more than RLIMIT_NOFILE: poll(2) */
+    struct pollfd asked[AT_ONCE];
+    for (int first = 0; first < TABLE_FD_MAX; first += AT_ONCE) {
+        for (int i = 0; i < AT_ONCE; i++) {
+            asked[i] = (struct pollfd){.fd = first + i};
+        }
+        bool told = real.poll(asked, AT_ONCE, 0) >= 0;
+        for (int i = 0; i < AT_ONCE; i++) {
+            bool open = told ? (asked[i].revents & POLLNVAL) == 0
+                             : real.fcntl(first + i, F_GETFD) >= 0;
+            if (open) {
+                open_fds->fds[open_fds->count++] = first + i;
+            }
+        }
+    }
+}
 
 /* All of them: one that is overlooked would be used without its session. */
 static void
@@ -39,10 +59,8 @@ list_open(struct open_fds *open_fds)
     DIR *dir = opendir("/proc/self/fd");
     const struct dirent *entry;
     open_fds->count = 0;
-    for (int fd = 0; dir == NULL && fd < UNKNOWN_MAX; fd++) {
-        if (real.fcntl(fd, F_GETFD) >= 0) {
-            open_fds->fds[open_fds->count++] = fd;
-        }
+    if (dir == NULL) {
+        try_all(open_fds);
     }
     while (dir != NULL && (entry = readdir(dir)) != NULL &&
            open_fds->count < TABLE_FD_MAX) {

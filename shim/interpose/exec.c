@@ -14,6 +14,7 @@
 #include "shim/interpose/governed.h"
 #include "shim/interpose/wait.h"
 #include "shim/target/check.h"
+#include "shim/target/own.h"
 
 int
 exec_portable(int fd)
@@ -35,24 +36,24 @@ exec_portable(int fd)
     return memfd < 0 ? -EACCES : memfd;
 }
 
+static bool
+read_headers(const char *path, struct target_elf *elf)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool read = fd >= 0 && target_elf_read(fd, elf) == 0;
+    if (fd >= 0) {
+        real.close(fd);
+    }
+    return read;
+}
+
 /* The library's own headers, and the loader that this process was started with. */
 static bool
 read_own(struct target_elf *library, struct target_elf *self)
 {
     Dl_info info;
-    bool read = false;
-    int own = dladdr(&real, &info) != 0 ? open(info.dli_fname, O_RDONLY | O_CLOEXEC) : -1;
-    int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (own >= 0 && exe >= 0) {
-        read = target_elf_read(own, library) == 0 && target_elf_read(exe, self) == 0;
-    }
-    if (own >= 0) {
-        real.close(own);
-    }
-    if (exe >= 0) {
-        real.close(exe);
-    }
-    return read;
+    return dladdr(&real, &info) != 0 && read_headers(info.dli_fname, library) &&
+           (target_own_loader(self->loader) || read_headers("/proc/self/exe", self));
 }
 
 bool

@@ -55,6 +55,10 @@ def test_exec(bed):
     talk(bed, "server_exec", "client_exec", 2)
 
 
+def test_exec_without_proc(bed):
+    talk(bed, "server_exec_without_proc", "client_exec", 2)
+
+
 def test_passed_at_once(bed):
     talk(bed, "server_pass_at_once", "client_passed", script="passing.py")
 

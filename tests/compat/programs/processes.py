@@ -1,5 +1,6 @@
 """Connections over fork, dup and exec: server_NAME(port) and client_NAME(port)."""
 
+import ctypes
 import os
 import socket
 import subprocess
@@ -183,6 +184,16 @@ def server_exec(port):
     pid = in_child(become)
     conn.close()
     wait_for(pid)
+
+
+def server_exec_without_proc(port):
+    """As server_exec(), where there is no /proc."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    same(libc.unshare(0x00020000), 0, "unshare")  # CLONE_NEWNS
+    same(libc.mount(b"none", b"/", None, 0x44000, None), 0, "mount")  # MS_REC, MS_PRIVATE
+    same(libc.mount(b"none", b"/proc", b"tmpfs", 0, None), 0, "mount")
+    same(os.path.exists("/proc/self"), False, "a /proc")
+    server_exec(port)
 
 
 def client_exec(port):
