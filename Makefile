@@ -70,7 +70,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython soak programs test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -210,15 +210,25 @@ bench: all $(BUILD)/setup-bench.stamp $(BENCH_BIN)  ## measure what mutual TLS c
 
 SAN ?= address,undefined
 
-# Under ASan and UBSan the units; as a preloaded library, under UBSan, real programs.
-sanitize:  ## run the unit tests with ASan and UBSan, the programs with UBSan
+# The unit tests by themselves; then the library as it is used, preloaded: in real programs
+# and in the scenarios under ASan and under UBSan (two builds, since together they write no
+# report of UBSan's), in the scenarios under TSan. Last, many connections under memcheck.
+sanitize:  ## run the tests with ASan, UBSan, TSan and memcheck (half an hour)
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    $(MAKE) --no-print-directory SANITIZE=$(SAN) unit
-	$(Q)UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory SANITIZE=undefined \
+	$(Q)$(MAKE) --no-print-directory SANITIZE=address PROGRAMS='fidelity compat' programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=undefined PROGRAMS='fidelity compat' \
 	    CFLAGS='$(CFLAGS) -fno-sanitize-recover=undefined' programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=thread PROGRAMS='fidelity' programs
+	$(Q)$(MAKE) --no-print-directory memcheck
 
-programs: all $(BUILD)/setup-test.stamp $(HELPER_BIN)
-	$(Q)BUILD=$(OUT) tests/run compat
+programs: all $(BUILD)/setup-test.stamp $(HELPER_BIN) $(FIDELITY)
+	$(Q)BUILD=$(OUT) tests/sanitize.sh $(SANITIZE) $(PROGRAMS)
+
+CONNECTIONS ?= 10000
+
+memcheck: all $(BUILD)/setup-test.stamp $(HELPER_BIN)  ## CONNECTIONS (10000) of each kind under valgrind
+	$(Q)BUILD=$(OUT) CONNECTIONS=$(CONNECTIONS) TEST_TIMEOUT=7200 tests/run valgrind
 
 FUZZ_SECONDS ?= 30
 FUZZ := $(BUILD)/fuzz

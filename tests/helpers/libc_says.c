@@ -141,7 +141,9 @@ by_getopt(void)
 static void
 by_argp(void)
 {
-    struct argp_state state = {.name = (char[]){TEXT}, .err_stream = stderr};
+    static const struct argp argp;
+    struct argp_state state = {
+        .root_argp = &argp, .name = (char[]){TEXT}, .err_stream = stderr};
     argp_error(&state, "%s", TEXT);
 }
 

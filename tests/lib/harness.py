@@ -28,6 +28,12 @@ BUILD = os.path.join(procs.ROOT, os.environ.get("BUILD", "build"))
 MTLS_RUN = os.path.join(BUILD, "bin", "mtls-run")
 MTLSCTL = os.path.join(BUILD, "bin", "mtlsctl")
 SHIM = os.path.join(BUILD, "lib", "libmtls_shim.so")
+# tests/sanitize.sh: what is preloaded beside the library, and the programs and tests that
+# cannot bear it.
+PRELOAD = os.environ.get("MTLS_TEST_PRELOAD")
+LEAVE_OUT = os.environ.get("MTLS_TEST_LEAVE_OUT", "").split()
+if PRELOAD:
+    SHIM += ":" + PRELOAD
 PROGRAMS = os.path.join(procs.ROOT, "tests", "compat", "programs")
 TEST_SECONDS = 90
 PLAIN_SECONDS = 4  # for a test that is to fail without the shim, be it by waiting in vain
@@ -36,6 +42,10 @@ MARKER = b"MTLS-TEST-MARKER"
 
 class TimedOut(Exception):
     pass
+
+
+class LeftOut(Exception):
+    """The test needs a program that cannot be run in this way."""
 
 
 def payload(size, seed=0):
@@ -139,6 +149,10 @@ class Bed:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MTLS_")}
         environment.update(env or {})
         if policy and not PLAIN:
+            if os.path.basename(argv[0]) in LEAVE_OUT:
+                raise LeftOut(f"{argv[0]} does not run with {PRELOAD}")
+            if PRELOAD:
+                environment["LD_PRELOAD"] = PRELOAD
             argv = [MTLS_RUN, "-p", policy, "--", *argv]
         program = procs.Program(self.dir, name, argv, env=environment, **how)
         self.programs.append(program)
@@ -237,6 +251,8 @@ def run_test(test, authority, seconds):
         try:
             test(bed)
             return None
+        except LeftOut:
+            raise
         except Exception as error:  # whatever it is, the next test is to run
             signal.alarm(0)
             if not isinstance(error, AssertionError):
@@ -273,7 +289,13 @@ def main(tests, needs_shim=False):
                 continue
             start = time.monotonic()
             must_fail = PLAIN and (needs_shim is True or needs_shim and name in needs_shim)
-            why = run_test(test, authority, PLAIN_SECONDS if must_fail else TEST_SECONDS)
+            try:
+                if name in LEAVE_OUT:
+                    raise LeftOut(f"not with {PRELOAD}")
+                why = run_test(test, authority, PLAIN_SECONDS if must_fail else TEST_SECONDS)
+            except LeftOut as reason:
+                print(f"# left out: {name} - {reason}", flush=True)
+                continue
             took = time.monotonic() - start
             if must_fail:
                 print(f"without the shim: {why}")
