@@ -94,6 +94,11 @@ def test_revoked_forking(bed):
     revoke(bed, "forking")
 
 
+def test_revoked_after_exec(bed):
+    """Another program has the connection, and its handshake was made in the one before."""
+    revoke(bed, "exec")
+
+
 def test_revoked_loop(bed):
     revoke(bed, "loop")
 

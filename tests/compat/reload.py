@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import socket
-import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import odd  # noqa: E402
 import users  # noqa: E402
 from certs import SERVER_NAMES  # noqa: E402
-from harness import BUILD, equal, main  # noqa: E402
+from harness import BUILD, MTLSCTL, equal, main  # noqa: E402
 from procs import wait_until  # noqa: E402
 
 STALE_SECONDS = 2  # for so long after a change the old may still be seen
@@ -285,6 +285,26 @@ def test_key_that_may_not_be_read_any_more(bed):
     live.ping(kept)
     replace(crl, bed.authority.crl("unread-2", [bed.client_cert]))
     bed.audited("server", event="cut", reason="revoked")
+
+
+def test_certificate_about_to_end(bed):
+    """Warned of once, not with every reload; and again when the next one ends, too."""
+    soon = bed.authority.issue("soon", SERVER_NAMES, "serverAuth", days=(-1, 5.5))
+    live = Live(bed, expiry_warning="6d")
+    live.rename(soon)
+    live.settles(soon, time.monotonic())
+    line = bed.audited("server", event="certificate_expiring")
+    equal((line["own_serial"], line["identity"]), (soon.serial, "own"), "what is logged")
+    equal("in 5 days" in line["detail"], True, line["detail"])
+    later = bed.authority.issue("later", SERVER_NAMES, "serverAuth", days=(-1, 5.7))
+    live.rename(later)
+    live.settles(later, time.monotonic())
+    bed.audited("server", event="certificate_expiring", own_serial=later.serial)
+    equal(len(bed.audit("server", event="certificate_expiring")), 2, "warnings")
+    done = subprocess.run([MTLSCTL, "check", bed.server_policy], capture_output=True,
+                          text=True, timeout=20)
+    wanted = "warning: [identity own]: the certificate ends in 5 days"
+    equal((done.returncode, wanted in done.stdout), (0, True), done.stdout)
 
 
 def traced(live, seconds, during):

@@ -14,7 +14,8 @@ static const char usage[] = "usage: mtlsctl check POLICY\n";
 
 static const char help[] =
     "Loads a policy and the files of its identities as the shim would, and shows every\n"
-    "problem as \"POLICY:LINE: TEXT\"; rules that let plaintext through, as warnings.\n"
+    "problem as \"POLICY:LINE: TEXT\"; as warnings, rules that let plaintext\n"
+    "through, and certificates within expiry_warning of their end.\n"
     "\n"
     "  --help   show this text\n"
     "\n"
@@ -34,6 +35,20 @@ print_identity(const struct policy_identity *identity, const struct material *ma
            until);
 }
 
+static void
+warn_of_end(const struct policy *policy, const struct policy_identity *identity,
+            const struct material *material)
+{
+    int64_t left_s = material->not_after - (int64_t)time(NULL);
+    int line =
+        identity->pkcs12 != NULL ? identity->pkcs12_line : identity->certificate_line;
+
+    if (left_s < policy->expiry_warning_ms / 1000) {
+        printf("%s:%d: warning: [identity %s]: the certificate ends in %lld days\n",
+               policy->path, line, identity->name, (long long)left_s / 86400);
+    }
+}
+
 static int
 check_identities(const struct policy *policy, struct policy_report *report, bool print)
 {
@@ -46,6 +61,7 @@ check_identities(const struct policy *policy, struct policy_report *report, bool
             rc = -1;
         } else if (print) {
             print_identity(&policy->identities[i], &material);
+            warn_of_end(policy, &policy->identities[i], &material);
         }
         material_done(&material);
     }

@@ -4,6 +4,7 @@
 HOW: threads   a thread blocks in recv for each connection
      prefork   processes accept from the same socket, each with threads
      forking   a process for each connection, forked after accept
+     exec      as forking, and after the first data a program is executed
      loop      one thread, epoll, non-blocking sockets
 Once it listens it becomes USER, for good.
 """
@@ -60,6 +61,22 @@ def forking(listener):
         conn.close()
 
 
+def execute(listener):
+    while True:
+        conn, peer = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            conn.sendall(conn.recv(4096))
+            os.set_inheritable(conn.fileno(), True)
+            os.execv(sys.executable, [sys.executable, __file__, "handle", str(conn.fileno())])
+        conn.close()
+
+
+def handle(fd):
+    conn = socket.socket(fileno=fd)
+    serve(conn, conn.getpeername())
+
+
 def loop(listener):
     selector = selectors.EpollSelector()
     selector.register(listener, selectors.EVENT_READ)
@@ -86,13 +103,17 @@ def loop(listener):
 
 
 def main():
+    if sys.argv[1] == "handle":
+        handle(int(sys.argv[2]))
+        return
     listener = socket.create_server(("127.0.0.1", int(sys.argv[2])), backlog=128)
     if len(sys.argv) > 3:
         user = pwd.getpwnam(sys.argv[3])
         os.setgroups([])
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-    globals()[sys.argv[1]](listener)
+    ways = {"exec": execute}
+    ways.get(sys.argv[1], globals().get(sys.argv[1]))(listener)
 
 
 main()
