@@ -44,5 +44,10 @@ def test_io_uring(bed):
     bed.audited("server", event="warning")
 
 
+def test_remote(bed):
+    talk(bed, "remote")
+    bed.audited("client", event="warning")
+
+
 if __name__ == "__main__":
-    main(globals(), needs_shim=["io_uring"])
+    main(globals(), needs_shim=["io_uring", "remote"])

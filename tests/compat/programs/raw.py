@@ -142,4 +142,17 @@ def server_io_uring(port):
 
 client_io_uring = client_handshake
 
+
+def client_remote(port):
+    """What connects inside libc is refused."""
+    host = ctypes.pointer(ctypes.c_char_p(b"127.0.0.1"))
+    for name, port_word in (("rcmd", ctypes.c_ushort), ("rexec", ctypes.c_int)):
+        result = getattr(LIBC, name)(host, port_word(socket.htons(port)), b"user", b"user",
+                                     b"MTLS-TEST-MARKER", None)
+        same((result, ctypes.get_errno()), (-1, errno.EACCES), name)
+    client_handshake(port)
+
+
+server_remote = server_handshake
+
 run(globals())
