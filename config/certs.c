@@ -73,6 +73,22 @@ read_serial(const DecodedCert *decoded, char text[MATERIAL_SERIAL_LEN])
     text[len] = '\0';
 }
 
+static void
+read_usage(const DecodedCert *decoded, struct certs_one *cert)
+{
+    const struct der_span whole = {cert->der, cert->der_len};
+    bool has_purpose = decoded->extExtKeyUsageSet;
+    byte purposes = decoded->extExtKeyUsage;
+
+    cert->is_self_signed = decoded->selfSigned;
+    cert->may_serve =
+        !has_purpose || (purposes & (EXTKEYUSE_SERVER_AUTH | EXTKEYUSE_ANY)) != 0;
+    cert->may_ask =
+        !has_purpose || (purposes & (EXTKEYUSE_CLIENT_AUTH | EXTKEYUSE_ANY)) != 0;
+    cert->has_weak_signature = strength_signature(whole, cert->weak) < 0;
+    cert->has_weak_key = strength_key(whole, cert->weak) < 0;
+}
+
 static int
 read_times(const DecodedCert *decoded, struct certs_one *cert)
 {
@@ -107,6 +123,7 @@ read_one(const uint8_t *der, size_t len, struct certs_one *cert)
     if (cert->error == 0) {
         cert->is_ca = decoded->isCA;
         read_serial(decoded, cert->serial);
+        read_usage(decoded, cert);
         cert->error = read_times(decoded, cert);
     }
     wc_FreeDecodedCert(decoded);

@@ -28,11 +28,11 @@ der_next(struct der_span *rest, struct der_item *item)
     if (len > rest->len - header) {
         return false;
     }
+    rest->at += header + len; /* first, since it may be a part of item */
+    rest->len -= header + len;
     item->tag = at[0];
     item->value = (struct der_span){at + header, len};
     item->whole = (struct der_span){at, header + len};
-    rest->at += header + len;
-    rest->len -= header + len;
     return true;
 }
 

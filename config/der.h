@@ -24,7 +24,7 @@ struct der_item {
  * Takes the next element off a list.
  *
  *   rest  in/out  what is left of the list; untouched when there is no next element
- *   item  out     lies within the list
+ *   item  out     lies within the list; rest may be its value, to go one level down
  *
  * Returns  true; false at the end, or when what is left is not DER (rest->len > 0).
  * Source   X.690 sections 8.1 and 10.1: low tags, definite lengths in the fewest bytes.

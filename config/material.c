@@ -26,6 +26,7 @@ struct loading {
     struct problem_place crl; /* its file is NULL without one */
     bool is_pkcs12;           /* certificate and key are the same file */
     struct material *material;
+    bool is_server, is_client; /* what rules have the identity be */
 };
 
 /* ---- the certificate --------------------------------------------------------------- */
@@ -47,6 +48,44 @@ check_dates(const struct problem_place *place, const struct certs_one *leaf)
     return 0;
 }
 
+/* What peers that are as strict as we are would refuse. */
+static int
+check_strength(const struct loading *loading, const struct certs_one *cert)
+{
+    bool counts = cert->position == 1 || !cert->is_self_signed;
+
+    if (!cert->has_weak_key && (!cert->has_weak_signature || !counts)) {
+        return 0;
+    }
+    return problem_in(&loading->certificate, "certificate %d has %s, which is too weak",
+                      cert->position, cert->weak);
+}
+
+static int
+check_purpose(const struct loading *loading, const struct certs_one *leaf)
+{
+    if (loading->is_server && !leaf->may_serve) {
+        return problem_in(&loading->certificate,
+                          "the extended key usage does not allow server "
+                          "authentication, and an inbound rule has this identity");
+    }
+    if (loading->is_client && !leaf->may_ask) {
+        return problem_in(&loading->certificate,
+                          "the extended key usage does not allow client "
+                          "authentication, and an outbound rule has this identity");
+    }
+    return 0;
+}
+
+static int
+check_leaf(const struct loading *loading, const struct certs_one *leaf)
+{
+    int dates = check_dates(&loading->certificate, leaf);
+    int purpose = check_purpose(loading, leaf);
+
+    return dates == 0 && purpose == 0 ? 0 : -EINVAL;
+}
+
 static int
 add_to_chain(void *context, const struct certs_one *cert)
 {
@@ -57,8 +96,10 @@ add_to_chain(void *context, const struct certs_one *cert)
         return problem_in(&loading->certificate, "certificate %d cannot be read: %s",
                           cert->position, certs_error(cert->error));
     }
+    int strength = check_strength(loading, cert);
+
     if (cert->position == 1) {
-        int rc = check_dates(&loading->certificate, cert);
+        int rc = check_leaf(loading, cert);
 
         if (rc != 0) {
             return rc;
@@ -66,7 +107,7 @@ add_to_chain(void *context, const struct certs_one *cert)
         memcpy(material->serial, cert->serial, sizeof(material->serial));
         material->not_after = cert->not_after;
     }
-    return certs_append(&material->chain, cert);
+    return strength != 0 ? strength : certs_append(&material->chain, cert);
 }
 
 static int
@@ -185,6 +226,21 @@ load(struct loading *loading)
     return own == 0 && trust == 0 ? load_part(loading, MATERIAL_CRL) : -EINVAL;
 }
 
+/* Which ends of connections the rules have an identity be at. */
+static void
+find_roles(const struct policy *policy, const struct policy_identity *identity,
+           struct loading *loading)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+
+        if (rule->identity == identity) {
+            loading->is_server |= rule->direction == POLICY_INBOUND;
+            loading->is_client |= rule->direction == POLICY_OUTBOUND;
+        }
+    }
+}
+
 static struct loading
 make_loading(const struct policy *policy, const struct policy_identity *identity,
              struct policy_report *report, struct material *material)
@@ -205,6 +261,7 @@ make_loading(const struct policy *policy, const struct policy_identity *identity
         loading.certificate.line = loading.key.line = identity->pkcs12_line;
         loading.certificate.file = loading.key.file = identity->pkcs12;
     }
+    find_roles(policy, identity, &loading);
     return loading;
 }
 

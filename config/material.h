@@ -26,7 +26,8 @@ struct material {
 
 /*
  * Loads and checks the files of one identity: readable; key not readable by group or
- * world; chain parses; key belongs to the certificate; certificate is valid now;
+ * world; chain parses and is strong enough (strength.h); key belongs to the certificate;
+ * certificate is valid now, and for the roles that the policy's rules give it;
  * trust has at least one CA certificate; revocation lists are signed by CAs that trust
  * vouches for.
  *

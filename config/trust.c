@@ -19,11 +19,12 @@ struct trust {
     int out_of_date; /* left out */
     int unusable;    /* likewise, and the first one's error */
     int error;
+    char weak[STRENGTH_WORDS_LEN]; /* or why, where it is too weak */
 };
 
 /*
- * A bundle may hold what has expired or what wolfSSL does not read (a serial number of
- * 0): it vouches for nobody, and would make wolfSSL refuse all of the bundle.
+ * A bundle may hold what has expired, what has a weak key, or what wolfSSL does not
+ * read (a serial number of 0): it vouches for nobody.
  */
 static bool
 is_left_out(struct trust *trust, const struct certs_one *cert)
@@ -33,6 +34,12 @@ is_left_out(struct trust *trust, const struct certs_one *cert)
 
     if (error == 0 && (cert->not_after < now || cert->not_before > now)) {
         trust->out_of_date++;
+        return true;
+    }
+    if (error == 0 && cert->has_weak_key) {
+        if (trust->unusable++ == 0) {
+            memcpy(trust->weak, cert->weak, sizeof(trust->weak));
+        }
         return true;
     }
     if (error == 0 && cert->is_ca) {
@@ -89,6 +96,10 @@ check_any(const struct trust *trust)
 {
     if (trust->count > 0) {
         return 0;
+    }
+    if (trust->weak[0] != '\0') {
+        return problem_in(&trust->place, "its CA certificate has %s, which is too weak",
+                          trust->weak);
     }
     if (trust->unusable > 0) {
         return problem_in(&trust->place, "its CA certificate cannot be used: %s",

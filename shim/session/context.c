@@ -23,6 +23,7 @@ struct held {
     _Atomic unsigned refs;
     struct material material;
     struct stamp stamps[MATERIAL_PARTS]; /* from before it was read */
+    struct path_anchors *anchors;        /* of the material; NULL without */
     bool has_trust_id;
     uint8_t trust_id[CONTEXT_TRUST_ID_LEN];
     int64_t warned_s;
@@ -67,18 +68,25 @@ held_new(void)
     return held;
 }
 
-static void
+/* Returns false without the memory for it. */
+static bool
 note_trust(struct held *held)
 {
     const struct material_blob *trust = &held->material.trust;
-    held->has_trust_id = trust->len > 0 && wc_Sha256Hash(trust->data, (word32)trust->len,
-                                                         held->trust_id) == 0;
+    if (trust->len == 0) {
+        return true;
+    }
+    held->has_trust_id =
+        wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
+    held->anchors = path_anchors_new(trust);
+    return held->anchors != NULL;
 }
 
 static void
 held_unref(struct held *held)
 {
     if (atomic_fetch_sub(&held->refs, 1) == 1) {
+        path_anchors_free(held->anchors);
         material_done(&held->material);
         free(held);
     }
@@ -117,7 +125,11 @@ context_load(const struct policy *policy, const struct policy_identity *identity
         context_unref(context);
         return NULL;
     }
-    note_trust(context->held);
+    if (!note_trust(context->held)) {
+        problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
+        context_unref(context);
+        return NULL;
+    }
     return context;
 }
 
@@ -134,7 +146,10 @@ context_make(const struct policy_identity *identity, struct material *material,
     context->held->material = *material;
     memset(material, 0, sizeof(*material));
     memcpy(context->held->stamps, stamps, sizeof(context->held->stamps));
-    note_trust(context->held);
+    if (!note_trust(context->held)) {
+        context_unref(context);
+        return NULL;
+    }
     if (!replaced[MATERIAL_OWN]) {
         context->held->warned_s = old->held->warned_s;
     }
@@ -267,6 +282,7 @@ method_for(const struct policy_identity *identity, bool is_server)
     return is_server ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
 }
 
+/* It is not told whom we trust: path.h. */
 static WOLFSSL_CTX *
 make(const struct policy_identity *identity, const struct material *material,
      bool is_server)
@@ -283,9 +299,6 @@ make(const struct policy_identity *identity, const struct material *material,
         wolfSSL_CTX_use_PrivateKey_buffer(ctx, material->key.data,
                                           (long)material->key.len,
                                           WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_load_verify_buffer(ctx, material->trust.data,
-                                       (long)material->trust.len,
-                                       WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
         set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0 ||
         admission_prepare(ctx, identity, is_server) < 0) {
         wolfSSL_CTX_free(ctx);
@@ -302,6 +315,12 @@ const struct material *
 context_material(const struct context *context)
 {
     return &context->held->material;
+}
+
+const struct path_anchors *
+context_anchors(const struct context *context)
+{
+    return context->held->anchors;
 }
 
 bool

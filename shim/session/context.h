@@ -11,6 +11,7 @@
 
 #include "config/material.h"
 #include "config/policy.h"
+#include "shim/session/path.h"
 
 /* Counted; but for what is made when first needed it never changes. */
 struct context;
@@ -62,6 +63,9 @@ void context_unref(struct context *context); /* NULL does nothing */
 /* Whether there is material; without, nothing may be done in the identity's name. */
 bool context_has_material(const struct context *context);
 const struct material *context_material(const struct context *context);
+
+/* Whom peers are to be vouched for by; NULL without material. */
+const struct path_anchors *context_anchors(const struct context *context);
 
 /* The WOLFSSL_CTX of a role; NULL when it cannot be made (ENOMEM), or when there is no
  * material. Threads; within session_fork_enter(), like all that wolfSSL keeps. */

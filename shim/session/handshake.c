@@ -14,36 +14,25 @@
 #include "config/groups.h"
 #include "shim/session/context.h"
 #include "shim/session/judge.h"
+#include "shim/session/refusal.h"
 #include "shim/session/resume.h"
 #include "shim/session/suite.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
 int SendAlert(WOLFSSL *ssl, int severity, int type);
 
-enum alert {
-    ALERT_FATAL = 2,
-    ALERT_UNEXPECTED_MESSAGE = 10,
-    ALERT_RECORD_OVERFLOW = 22,
-    ALERT_HANDSHAKE_FAILURE = 40,
-    ALERT_BAD_CERTIFICATE = 42,
-    ALERT_UNSUPPORTED_CERTIFICATE = 43,
-    ALERT_CERTIFICATE_REVOKED = 44,
-    ALERT_CERTIFICATE_EXPIRED = 45,
-    ALERT_CERTIFICATE_UNKNOWN = 46,
-    ALERT_UNKNOWN_CA = 48,
-    ALERT_ACCESS_DENIED = 49,
-    ALERT_PROTOCOL_VERSION = 70,
-    ALERT_BAD_CERTIFICATE_STATUS_RESPONSE = 113,
-};
+enum { ALERT_FATAL = 2 };
 
 struct handshake {
     WOLFSSL *ssl;
     struct session *session;
     struct ruling ruling; /* the reference is the owner's */
     struct failure failure;
-    struct chain *chain; /* of the peer; NULL until it has verified */
-    int judged;          /* judge_chain()'s answer, 0 until it has refused */
-    bool vouched;        /* it has been asked, and has not */
+    struct chain *chain; /* of the peer; NULL until it was shown */
+    bool asked;          /* judge_chain() was; judged is its answer */
+    int judged;
+    bool vouched;              /* for the peer's own certificate */
+    bool is_certificate_error; /* what wolfSSL has found is in a certificate */
     struct resume resume;
     uint64_t resume_number; /* client: of the session that is kept for later */
     bool is_done;           /* wolfSSL has nothing more to say */
@@ -117,33 +106,6 @@ keep_secret(WOLFSSL *ssl, int id, const unsigned char *secret, int len, void *co
     return 0;
 }
 
-uint8_t
-handshake_alert(const struct failure *failure)
-{
-    switch (failure->reason) {
-    case REASON_DENIED_BY_DENY:
-    case REASON_DENIED_BY_ALLOW:
-    case REASON_DENIED_BY_RULE:
-        return ALERT_ACCESS_DENIED;
-    case REASON_WRONG_USAGE:
-        return ALERT_UNSUPPORTED_CERTIFICATE;
-    case REASON_EXPIRED:
-        return ALERT_CERTIFICATE_EXPIRED;
-    case REASON_UNKNOWN_CA:
-        return ALERT_UNKNOWN_CA;
-    case REASON_REVOKED:
-        return ALERT_CERTIFICATE_REVOKED;
-    case REASON_REVOCATION_UNKNOWN:
-    case REASON_CRL_EXPIRED:
-    case REASON_OCSP_FAILED:
-        return ALERT_CERTIFICATE_UNKNOWN;
-    case REASON_BAD_STAPLE:
-        return ALERT_BAD_CERTIFICATE_STATUS_RESPONSE;
-    default:
-        return ALERT_BAD_CERTIFICATE;
-    }
-}
-
 /* What the peer has sent, as wolfSSL keeps it. */
 static struct chain *
 take_chain(const WOLFSSL_X509_STORE_CTX *store)
@@ -157,51 +119,74 @@ take_chain(const WOLFSSL_X509_STORE_CTX *store)
     return store->totalCerts == count ? chain_intern(certificates, count) : NULL;
 }
 
-/* What has to be fetched is asked for while the handshake goes on, and who is known by
- * now to be refused gets the alert before our last word. In TLS 1.2 a server staples
- * later than it shows its certificate. */
-static bool
-may_admit_early(const struct handshake *handshake)
+/* Asked once, of whichever certificate wolfSSL comes with first: all of them are here. */
+static void
+judge(struct handshake *handshake, const WOLFSSL_X509_STORE_CTX *store)
 {
-    return handshake->session->is_server ||
-           wolfSSL_version(handshake->ssl) == TLS1_3_VERSION;
-}
-
-/* wolfSSL asks once the chain has verified, and for every error in it. */
-static int
-verify(int chain_is_good, WOLFSSL_X509_STORE_CTX *store)
-{
-    struct handshake *handshake = store->userCtx;
     struct session *session = handshake->session;
-    if (store->certs == NULL || store->totalCerts < 1) {
-        return 0;
-    }
-    if (!chain_is_good) {
-        peer_describe(store->certs[0].buffer, store->certs[0].length, &session->peer);
-        return 0;
-    }
-    if (store->error_depth != 0) {
-        return 1;
-    }
-    chain_unref(handshake->chain);
-    handshake->resume.shown = NULL;
+    handshake->asked = true;
     handshake->chain = take_chain(store);
     if (handshake->chain == NULL) {
-        failure_set(&handshake->failure, REASON_SHIM_ERROR,
-                    "no memory for the peer's certificates");
+        peer_describe(store->certs[0].buffer, store->certs[0].length, &session->peer);
+        failure_set(&handshake->failure, REASON_BAD_CERTIFICATE,
+                    "the peer sent too many certificates, or there is no memory");
         handshake->judged = -EPROTO;
     } else {
         handshake->judged = judge_chain(session, &handshake->ruling, handshake->chain,
                                         &session->peer, &handshake->failure);
     }
-    if (handshake->judged == 0 && may_admit_early(handshake)) {
-        int result = admission_judge(&handshake->admission, handshake->chain, false,
-                                     &handshake->failure);
-        handshake->judged = result == -EAGAIN ? 0 : result;
-    }
     if (handshake->judged < 0) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL,
-                        handshake_alert(&handshake->failure));
+                        refusal_alert(handshake->failure.reason));
+    }
+}
+
+/* What has to be fetched is asked for while the handshake goes on, and who is known by
+ * now to be refused gets the alert before our last word. In TLS 1.2 a server staples
+ * later than it shows its certificate. */
+static void
+admit_early(struct handshake *handshake)
+{
+    if (!handshake->session->is_server &&
+        wolfSSL_version(handshake->ssl) != TLS1_3_VERSION) {
+        return;
+    }
+    int result = admission_judge(&handshake->admission, handshake->chain, false,
+                                 &handshake->failure);
+    handshake->judged = result == -EAGAIN ? 0 : result;
+    if (handshake->judged < 0) {
+        (void)SendAlert(handshake->ssl, ALERT_FATAL,
+                        refusal_alert(handshake->failure.reason));
+    }
+}
+
+/*
+ * wolfSSL asks for every certificate that it has trouble with, the peer's own being last,
+ * and once more when all is well. It is not told whom we trust, so that a signature is
+ * always trouble, and this is the only thing that vouches; other trouble is trouble.
+ */
+static int
+verify(int is_good, WOLFSSL_X509_STORE_CTX *store)
+{
+    struct handshake *handshake = store->userCtx;
+    if (store->certs == NULL || store->totalCerts < 1) {
+        return 0;
+    }
+    if (!handshake->asked) {
+        judge(handshake, store);
+    }
+    if (handshake->judged < 0) {
+        return 0;
+    }
+    if (!is_good && store->error != ASN_NO_SIGNER_E && store->error != ASN_SELF_SIGNED_E) {
+        handshake->is_certificate_error = true;
+        return 0;
+    }
+    if (!is_good || store->error_depth != 0) {
+        return 1; /* it will ask again, having looked at what was stapled */
+    }
+    admit_early(handshake);
+    if (handshake->judged < 0) {
         return 0;
     }
     handshake->vouched = true;
@@ -287,111 +272,55 @@ handshake_free(struct handshake *handshake)
     free(handshake);
 }
 
-static const char *
-alert_name(int code)
+/* wolfSSL has refused what it could not even read: nobody was asked. */
+static void
+describe_unread(struct handshake *handshake)
 {
-    static const struct {
-        int code;
-        const char *name;
-    } names[] = {
-        {0, "close_notify"},
-        {10, "unexpected_message"},
-        {20, "bad_record_mac"},
-        {22, "record_overflow"},
-        {40, "handshake_failure"},
-        {42, "bad_certificate"},
-        {43, "unsupported_certificate"},
-        {44, "certificate_revoked"},
-        {45, "certificate_expired"},
-        {46, "certificate_unknown"},
-        {47, "illegal_parameter"},
-        {48, "unknown_ca"},
-        {49, "access_denied"},
-        {50, "decode_error"},
-        {51, "decrypt_error"},
-        {70, "protocol_version"},
-        {71, "insufficient_security"},
-        {80, "internal_error"},
-        {90, "user_canceled"},
-        {109, "missing_extension"},
-        {110, "unsupported_extension"},
-        {112, "unrecognized_name"},
-        {113, "bad_certificate_status_response"},
-        {116, "certificate_required"},
-        {120, "no_application_protocol"},
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (names[i].code == code) {
-            return names[i].name;
-        }
+    WOLFSSL_X509_CHAIN *chain = wolfSSL_get_peer_chain(handshake->ssl);
+    if (!handshake->asked && chain != NULL && wolfSSL_get_chain_count(chain) > 0) {
+        peer_describe(wolfSSL_get_chain_cert(chain, 0),
+                      (size_t)wolfSSL_get_chain_length(chain, 0),
+                      &handshake->session->peer);
     }
-    return "an alert unknown to us";
 }
 
-static enum reason
-reason_of(int error)
+static int
+explain_alert(struct handshake *handshake, int alert)
 {
-    switch (error) {
-    case ASN_NO_SIGNER_E:
-    case ASN_SELF_SIGNED_E:
-        return REASON_UNKNOWN_CA;
-    case ASN_AFTER_DATE_E:
-        return REASON_EXPIRED;
-    case ASN_BEFORE_DATE_E:
-        return REASON_NOT_YET_VALID;
-    case NO_PEER_CERT:
-    case NO_CERT_ERROR:
-    case NO_PEER_VERIFY:
-        return REASON_NO_CERTIFICATE;
-    case KEYUSE_SIGNATURE_E:
-    case KEYUSE_ENCIPHER_E:
-    case EXTKEYUSE_AUTH_E:
-        return REASON_WRONG_USAGE;
-    case VERSION_ERROR:
-        return REASON_VERSION_MISMATCH;
-    case MATCH_SUITE_ERROR:
-    case UNSUPPORTED_SUITE:
-    case ECC_CURVE_ERROR:
-    case INVALID_PARAMETER:
-        return REASON_CIPHER_MISMATCH;
-    case UNKNOWN_RECORD_TYPE:
-        return REASON_NOT_TLS;
-    case BAD_CERTIFICATE_STATUS_ERROR:
-        return REASON_BAD_STAPLE;
-    case MEMORY_E:
-        return REASON_SHIM_ERROR;
-    default:
-        return (error <= ASN_PARSE_E && error >= ASN_NO_SIGNER_E) ? REASON_BAD_CERTIFICATE
-                                                                  : REASON_PROTOCOL;
-    }
+    failure_set(&handshake->failure, refusal_of_alert(alert), "the peer refused: %s",
+                refusal_alert_name(alert));
+    return -ECONNRESET;
 }
 
 static int
 explain(struct handshake *handshake, int error)
 {
+    WOLFSSL_ALERT_HISTORY alerts;
     if (handshake->judged < 0) {
         return handshake->judged;
     }
     if (handshake->admission.is_refused) {
         handshake->failure = handshake->admission.failure;
         (void)SendAlert(handshake->ssl, ALERT_FATAL,
-                        handshake_alert(&handshake->failure));
+                        refusal_alert(handshake->failure.reason));
         return -EPROTO;
     }
-    WOLFSSL_ALERT_HISTORY alerts;
-    if (wolfSSL_get_alert_history(handshake->ssl, &alerts) == WOLFSSL_SUCCESS &&
-        alerts.last_rx.level == ALERT_FATAL) {
-        failure_set(&handshake->failure,
-                    alerts.last_rx.code == ALERT_PROTOCOL_VERSION
-                        ? REASON_VERSION_MISMATCH
-                        : REASON_PEER_ALERT,
-                    "the peer refused: %s", alert_name(alerts.last_rx.code));
-        return -ECONNRESET;
+    memset(&alerts, 0, sizeof(alerts));
+    (void)wolfSSL_get_alert_history(handshake->ssl, &alerts);
+    if (alerts.last_rx.level == ALERT_FATAL) {
+        return explain_alert(handshake, alerts.last_rx.code);
     }
     char words[WOLFSSL_MAX_ERROR_SZ];
-    enum reason reason = reason_of(error);
+    enum reason reason = refusal_of_error(error);
+    if (handshake->is_certificate_error && reason == REASON_PROTOCOL) {
+        reason = REASON_BAD_CERTIFICATE;
+    }
     wolfSSL_ERR_error_string_n((unsigned long)error, words, sizeof(words));
     failure_set(&handshake->failure, reason, "%s (%s)", reason_words(reason), words);
+    describe_unread(handshake);
+    if (alerts.last_tx.level != ALERT_FATAL) {
+        (void)SendAlert(handshake->ssl, ALERT_FATAL, refusal_alert(reason));
+    }
     return -EPROTO;
 }
 
@@ -469,7 +398,7 @@ handshake_admit(struct handshake *handshake)
                                  &handshake->failure);
     if (result == -EPROTO) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL,
-                        handshake_alert(&handshake->failure));
+                        refusal_alert(handshake->failure.reason));
     }
     return result;
 }

@@ -82,9 +82,6 @@ int handshake_hand_over(struct handshake *handshake);
  * has so many. Zeros before the ServerHello. */
 const uint8_t *handshake_flight_secret(const struct handshake *handshake);
 
-/* What a peer is sent that is not let in. */
-uint8_t handshake_alert(const struct failure *failure);
-
 /* The peer's certificates; the caller's from now on. NULL = none, or taken. */
 struct chain *handshake_take_chain(struct handshake *handshake);
 

@@ -56,7 +56,11 @@ judge_chain(const struct session *session, const struct ruling *ruling,
     const struct policy_rule *rule = ruling->rule;
     char literal[INET6_ADDRSTRLEN];
     struct der_span leaf = chain_at(chain, 0);
-    int result = judge_revocation(ruling, chain, failure);
+    int result = path_check(context_anchors(ruling_context(ruling)), chain,
+                            session->is_server, failure);
+    if (result == 0) {
+        result = judge_revocation(ruling, chain, failure);
+    }
     if (result < 0) {
         peer_describe(leaf.at, leaf.len, peer);
         return result;

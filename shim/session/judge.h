@@ -10,12 +10,12 @@
 #include "shim/session/session.h"
 
 /*
- * Judges certificates whose signatures have been verified up to a trust anchor:
- * revocation of each, then of the leaf its usage, its name, deny and allow.
+ * Judges certificates: a path from a trust anchor (path.h), revocation of each, then of
+ * the leaf its usage, its name, deny and allow.
  *
  *   session  in   its role, the name and the address that were dialled
  *   ruling   in   identity, verify, peer_name, allow, deny
- *   chain    in   as the peer sent it: CAs in trust were looked at when they were loaded
+ *   chain    in   as the peer sent it; CAs in trust were looked at when they were loaded
  *   peer     out  filled in whatever the verdict is
  *   failure  out  reason and words; untouched when let in
  *

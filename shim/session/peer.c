@@ -12,6 +12,7 @@
 
 #include "shim/session/peer_list.h"
 #include "shim/session/peer_name.h"
+#include "shim/session/peer_svid.h"
 #include "shim/session/peer_text.h"
 
 /* What is looked at of a certificate; points into its DER. */
@@ -20,6 +21,7 @@ struct leaf {
     char serial[2 * EXTERNAL_SERIAL_SIZE + 1]; /* wolfSSL refuses longer ones */
     bool is_well_formed;
     bool has_usage, may_sign;             /* keyUsage */
+    bool is_svid;                         /* SPIFFE: peer_svid.h */
     bool has_purpose, may_serve, may_ask; /* extKeyUsage */
 };
 
@@ -38,6 +40,8 @@ parse(const uint8_t *der, size_t der_len, struct leaf *leaf)
         wc_ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && has_parts;
     leaf->has_usage = cert.extKeyUsageSet;
     leaf->may_sign = (cert.extKeyUsage & KEYUSE_DIGITAL_SIG) != 0;
+    leaf->is_svid = peer_svid_has_id(leaf->parts.san) && !cert.isCA &&
+                    (cert.extKeyUsage & (KEYUSE_KEY_CERT_SIGN | KEYUSE_CRL_SIGN)) == 0;
     leaf->has_purpose = cert.extExtKeyUsageSet;
     leaf->may_serve =
         (cert.extExtKeyUsage & (EXTKEYUSE_SERVER_AUTH | EXTKEYUSE_ANY)) != 0;
@@ -131,6 +135,7 @@ judge_lists(const struct leaf *leaf, const struct policy_rule *rule,
         .serial = leaf->serial,
         .sha256 = peer->sha256,
         .spki = spki,
+        .is_svid = leaf->is_svid,
     };
     const char *who = peer->subject[0] != '\0' ? peer->subject : peer->san;
     put_sha256(leaf->parts.spki, spki);
@@ -147,8 +152,12 @@ judge_lists(const struct leaf *leaf, const struct policy_rule *rule,
     if (!is_open &&
         peer_list_find(rule->allow, rule->allow_count, &names, false) == NULL) {
         failure_set(failure, REASON_DENIED_BY_ALLOW,
-                    "no entry of allow names %.50s (%.72s)", who,
-                    peer->san[0] != '\0' ? peer->san : "no alternative names");
+                    "no entry of allow names %.50s (%.72s)%s", who,
+                    peer->san[0] != '\0' ? peer->san : "no alternative names",
+                    !leaf->is_svid && strstr(peer->san, "spiffe:") != NULL
+                        ? "; its SPIFFE ID does not count, since it is no X.509-SVID: a "
+                          "CA's certificate, several URIs or a malformed one"
+                        : "");
         return -EACCES;
     }
     return 0;

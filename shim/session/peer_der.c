@@ -92,6 +92,59 @@ peer_der_certificate(struct der_span certificate, struct peer_parts *parts)
     return list.len == 0;
 }
 
+/* The list of Extension; empty where there are none. */
+static struct der_span
+extensions_of(struct der_span certificate)
+{
+    struct der_span none = {certificate.at, 0};
+    struct der_item item;
+    if (!der_expect(&certificate, PEER_DER_SEQUENCE, &item) ||
+        !der_expect(&item.value, PEER_DER_SEQUENCE, &item)) {
+        return none;
+    }
+    struct der_span list = item.value;
+    while (der_next(&list, &item)) {
+        if (item.tag == PEER_DER_EXTENSIONS) {
+            return der_expect(&item.value, PEER_DER_SEQUENCE, &item) ? item.value : none;
+        }
+    }
+    return none;
+}
+
+static bool
+find_extension(struct der_span list, const void *oid, size_t oid_len,
+               struct der_span *value)
+{
+    struct der_span name;
+    while (next_extension(&list, &name, value)) {
+        if (der_is(name, oid, oid_len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+peer_der_extension(struct der_span certificate, const void *oid, size_t oid_len,
+                   struct der_span *value)
+{
+    return find_extension(extensions_of(certificate), oid, oid_len, value);
+}
+
+bool
+peer_der_repeats_extension(struct der_span certificate)
+{
+    struct der_span list = extensions_of(certificate);
+    struct der_span oid;
+    struct der_span value;
+    while (next_extension(&list, &oid, &value)) {
+        if (find_extension(list, oid.at, oid.len, &value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 peer_der_attribute(struct der_span *rdn, struct der_span *oid, struct der_item *value)
 {

@@ -58,6 +58,19 @@ struct peer_parts {
  */
 bool peer_der_certificate(struct der_span certificate, struct peer_parts *parts);
 
+/*
+ * Finds an extension by its object identifier, the content of the OID's DER.
+ *
+ *   value  out  what its OCTET STRING holds
+ *
+ * Returns  false when it is not there, or nothing can be read.
+ */
+bool peer_der_extension(struct der_span certificate, const void *oid, size_t oid_len,
+                        struct der_span *value);
+
+/* Whether some extension is there twice. Source: RFC 5280 section 4.2. */
+bool peer_der_repeats_extension(struct der_span certificate);
+
 /* One AttributeTypeAndValue out of an RDN. False: at the end or malformed. */
 bool peer_der_attribute(struct der_span *rdn, struct der_span *oid,
                         struct der_item *value);

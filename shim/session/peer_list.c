@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/session/peer_svid.h"
 #include "shim/session/peer_text.h"
 
 #define ATTRIBUTE_LEN_MAX                                                                \
@@ -124,20 +125,25 @@ dns_fits(struct der_span name, const char *pattern, bool is_deny)
 }
 
 static bool
-uri_fits(struct der_span uri, const char *pattern, bool is_deny)
+uri_fits(struct der_span uri, const char *pattern, bool is_deny, bool is_svid)
 {
+    /* To let in: a SPIFFE ID is one only in a certificate that is fit for it. */
+    if (!is_deny && !is_svid && peer_svid_is_spiffe(uri)) {
+        return false;
+    }
     return is_printable(uri) ? peer_list_glob(pattern, uri, '/', is_deny) : is_deny;
 }
 
 static bool
-any_san(struct der_span names, const struct policy_peer *entry, bool is_deny)
+any_san(const struct peer_list_names *all, const struct policy_peer *entry, bool is_deny)
 {
+    struct der_span names = all->san;
     bool is_dns = entry->kind == POLICY_PEER_DNS;
     struct der_item item;
     while (der_next(&names, &item)) {
         if (item.tag == (is_dns ? PEER_DER_SAN_DNS : PEER_DER_SAN_URI) &&
             (is_dns ? dns_fits(item.value, entry->text, is_deny)
-                    : uri_fits(item.value, entry->text, is_deny))) {
+                    : uri_fits(item.value, entry->text, is_deny, all->is_svid))) {
             return true;
         }
     }
@@ -208,7 +214,7 @@ fits(const struct policy_peer *entry, const struct peer_list_names *names, bool 
     switch (entry->kind) {
     case POLICY_PEER_DNS:
     case POLICY_PEER_URI:
-        return any_san(names->san, entry, is_deny);
+        return any_san(names, entry, is_deny);
     case POLICY_PEER_CN:
     case POLICY_PEER_OU:
     case POLICY_PEER_O:

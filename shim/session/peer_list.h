@@ -7,6 +7,7 @@
  * - a name that cannot be compared (control characters, bytes that are no text, too long)
  *   fits no entry of allow and every entry of deny of its kind;
  * - so does an issuer that is too long to be written in full;
+ * - a SPIFFE ID fits an entry of allow only in an X.509-SVID, an entry of deny anywhere;
  * - host names are compared without case; URIs with it for allow, without for deny.
  */
 #ifndef SHIM_SESSION_PEER_LIST_H
@@ -23,6 +24,7 @@ struct peer_list_names {
     const char *serial;      /* hex, whole */
     const char *sha256;
     const char *spki; /* hex of the key's SHA-256; "" when it is not known */
+    bool is_svid;     /* a SPIFFE ID in it may count: peer_svid.h, and it is no CA's */
 };
 
 /*

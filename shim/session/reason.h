@@ -24,6 +24,8 @@
     X(BAD_CERTIFICATE, "bad_certificate",                                                \
       "the peer's certificate is malformed or its "                                      \
       "signature is wrong")                                                              \
+    X(WEAK_CERTIFICATE, "weak_certificate",                                              \
+      "a key or a signature of the peer's certificates is too weak")                     \
     X(NAME_MISMATCH, "name_mismatch",                                                    \
       "the peer's certificate is not for the name dialled")                              \
     X(WRONG_USAGE, "wrong_usage",                                                        \
@@ -55,7 +57,7 @@ enum reason {
 
 struct failure {
     enum reason reason;
-    char detail[160];
+    char detail[320];
 };
 
 const char *reason_code(enum reason reason);  /* "unknown_ca" */

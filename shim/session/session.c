@@ -15,6 +15,7 @@
 #include "shim/record/fail.h"
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
+#include "shim/session/refusal.h"
 #include "shim/session/permissive.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
@@ -397,7 +398,7 @@ session_cut(struct handle *handle, int fd, const struct failure *failure)
     }
     /* What read(2) and write(2) may say of an established connection, and programs
      * expect: that the peer is not welcome any more is no reason that they know. */
-    record_cut(&handle->conn, fd, handshake_alert(failure), -ECONNRESET);
+    record_cut(&handle->conn, fd, (uint8_t)refusal_alert(failure->reason), -ECONNRESET);
     session_discard_input(fd);
     session_log(handle, AUDIT_CUT, failure);
 }

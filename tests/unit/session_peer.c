@@ -337,7 +337,10 @@ static const struct {
     {POLICY_PEER_DNS, "*", "", "D:*", true, true},
     {POLICY_PEER_DNS, "a.db.internal", "", "D:a.db.internal~", false, true},
     {POLICY_PEER_URI, CORP, "", "U:" CORP, true, true},
-    {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "D:x U:a:b U:" CORP, true, true},
+    {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "D:x U:" CORP, true, true},
+    /* SPIFFE: two URIs are none to let in by, and both are to keep out by */
+    {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "D:x U:a:b U:" CORP, false, true},
+    {POLICY_PEER_URI, "a:b", "", "D:x U:a:b U:" CORP, true, true},
     {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "U:" CORP "/x", false, false},
     {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "U:x" CORP, false, false},
     {POLICY_PEER_URI, "spiffe://corp/ns/*/sa/db", "", "U:spiffe://corp/ns/a/b/sa/db",

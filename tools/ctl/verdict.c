@@ -2,6 +2,7 @@
 
 #include "config/crl.h"
 #include "config/trust.h"
+#include "shim/session/path.h"
 #include "shim/session/revocation.h"
 #include "tools/ctl/paint.h"
 
@@ -14,37 +15,27 @@
 
 /* ---- the chain --------------------------------------------------------------------- */
 
-/* Returns 0 or wolfSSL's error; intermediate ones count when trust vouches for them. */
+/* As the shim does it. */
 static int
-verify_with(WOLFSSL_CERT_MANAGER *manager, const struct shown *shown)
+verify_chain(const struct material_blob *trust, const struct shown *shown, bool is_server,
+             struct failure *failure)
 {
-    for (int i = shown->count - 1; i > 0; i--) {
-        const struct certs_one *cert = &shown->certs[i];
+    struct der_span certs[CHAIN_COUNT_MAX];
+    struct path_anchors *anchors = path_anchors_new(trust);
+    struct chain *chain;
+    int rc = -EPROTO;
 
-        if (wolfSSL_CertManagerVerifyBuffer(manager, cert->der, (long)cert->der_len,
-                                            WOLFSSL_FILETYPE_ASN1) == WOLFSSL_SUCCESS) {
-            (void)wolfSSL_CertManagerLoadCABuffer(manager, cert->der, (long)cert->der_len,
-                                                  WOLFSSL_FILETYPE_ASN1);
-        }
+    for (int i = 0; i < shown->count; i++) {
+        certs[i] = (struct der_span){shown->certs[i].der, shown->certs[i].der_len};
     }
-    int rc = wolfSSL_CertManagerVerifyBuffer(manager, shown->certs[0].der,
-                                             (long)shown->certs[0].der_len,
-                                             WOLFSSL_FILETYPE_ASN1);
-    return rc == WOLFSSL_SUCCESS ? 0 : rc;
-}
-
-static int
-verify_chain(const struct material_blob *trust, const struct shown *shown)
-{
-    WOLFSSL_CERT_MANAGER *manager = wolfSSL_CertManagerNew();
-    int rc = MEMORY_E;
-
-    if (manager != NULL &&
-        wolfSSL_CertManagerLoadCABuffer(manager, trust->data, (long)trust->len,
-                                        WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS) {
-        rc = verify_with(manager, shown);
+    chain = chain_intern(certs, shown->count);
+    if (anchors == NULL || chain == NULL) {
+        failure_set(failure, REASON_SHIM_ERROR, "%s", strerror(ENOMEM));
+    } else {
+        rc = path_check(anchors, chain, is_server, failure);
     }
-    wolfSSL_CertManagerFree(manager);
+    chain_unref(chain);
+    path_anchors_free(anchors);
     return rc;
 }
 
@@ -138,11 +129,12 @@ static void
 judge_chain_of(const struct material *material, const struct shown *shown,
                struct verdict *verdict)
 {
-    int chain = verify_chain(&material->trust, shown);
+    struct failure failure;
+    bool is_server = verdict->rule->direction == POLICY_INBOUND;
 
-    if (chain != 0) {
-        failure_set(next_failure(verdict), REASON_UNKNOWN_CA,
-                    "trust does not vouch for it: %s", certs_error(chain));
+    if (verify_chain(&material->trust, shown, is_server, &failure) != 0) {
+        failure_set(next_failure(verdict), failure.reason,
+                    "trust does not vouch for it: %s", failure.detail);
     }
 }
 

@@ -1,0 +1,390 @@
+#include "shim/session/path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn.h>
+
+#include "config/pem.h"
+#include "config/strength.h"
+#include "shim/session/constraints.h"
+#include "shim/session/peer_der.h"
+#include "shim/session/peer_text.h"
+
+/* Certificates of one CA may be shown in any number and order: a bound on what a peer can
+ * have us try. */
+enum { PATHS_MAX = 16, STEPS_MAX = 128, WHO_LEN = 56 };
+
+struct anchor {
+    struct der_span whole;
+    struct der_span subject;
+};
+
+struct path_anchors {
+    size_t count;
+    struct anchor *at;
+};
+
+/* A search. The path begins with the peer's certificate. */
+struct search {
+    const struct path_anchors *anchors;
+    const struct chain *chain;
+    bool is_server;
+    struct failure *failure;
+    uint8_t path[CHAIN_COUNT_MAX]; /* positions in the chain */
+    int path_len;
+    int paths_left, steps_left;
+    struct peer_parts parts[CHAIN_COUNT_MAX];
+    bool is_readable[CHAIN_COUNT_MAX];
+};
+
+/* ---- anchors --------------------------------------------------------------------------- */
+
+static int
+add_anchor(struct path_anchors *anchors, const struct pem_block *block)
+{
+    struct peer_parts parts;
+    struct anchor *grown =
+        realloc(anchors->at, (anchors->count + 1) * sizeof(*anchors->at));
+    uint8_t *der = malloc(block->len);
+    if (grown != NULL) {
+        anchors->at = grown;
+    }
+    if (grown == NULL || der == NULL) {
+        free(der);
+        return -ENOMEM;
+    }
+    memcpy(der, block->der, block->len);
+    if (!peer_der_certificate((struct der_span){der, block->len}, &parts)) {
+        free(der);
+        return 0; /* nobody is below it */
+    }
+    anchors->at[anchors->count++] =
+        (struct anchor){{der, block->len}, parts.subject};
+    return 0;
+}
+
+static int
+add_all(struct path_anchors *anchors, const char *text)
+{
+    struct pem_block block;
+    int found;
+    int result = 0;
+    while (result == 0 && (found = pem_next(&text, &block)) > 0) {
+        result = block.der != NULL ? add_anchor(anchors, &block) : 0;
+        pem_done(&block);
+    }
+    return result == 0 ? found : result;
+}
+
+struct path_anchors *
+path_anchors_new(const struct material_blob *trust)
+{
+    struct path_anchors *anchors = calloc(1, sizeof(*anchors));
+    char *text = calloc(1, trust->len + 1);
+    if (text != NULL && trust->len > 0) {
+        memcpy(text, trust->data, trust->len);
+    }
+    if (anchors == NULL || text == NULL || add_all(anchors, text) < 0 ||
+        anchors->count == 0) {
+        path_anchors_free(anchors);
+        anchors = NULL;
+    }
+    free(text);
+    return anchors;
+}
+
+void
+path_anchors_free(struct path_anchors *anchors)
+{
+    if (anchors == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < anchors->count; i++) {
+        free((void *)(uintptr_t)anchors->at[i].whole.at);
+    }
+    free(anchors->at);
+    free(anchors);
+}
+
+/* ---- one path -------------------------------------------------------------------------- */
+
+static enum reason
+reason_of(int error)
+{
+    switch (error) {
+    case ASN_NO_SIGNER_E:
+    case ASN_SELF_SIGNED_E:
+        return REASON_UNKNOWN_CA;
+    case ASN_AFTER_DATE_E:
+        return REASON_EXPIRED;
+    case ASN_BEFORE_DATE_E:
+        return REASON_NOT_YET_VALID;
+    case MEMORY_E:
+        return REASON_SHIM_ERROR;
+    default:
+        return REASON_BAD_CERTIFICATE;
+    }
+}
+
+/* "the peer's certificate", or "CN=sub,O=Test". */
+static const char *
+who(const struct search *search, int i, char text[WHO_LEN])
+{
+    if (i == 0) {
+        return "the peer's certificate";
+    }
+    peer_text_name(search->parts[i].subject, text, WHO_LEN);
+    return text;
+}
+
+static int
+refuse(const struct search *search, int i, enum reason reason, const char *words)
+{
+    char text[WHO_LEN];
+    failure_set(search->failure, reason, "%s: %s", who(search, i, text), words);
+    return -EPROTO;
+}
+
+static int
+check_strength(const struct search *search, int i)
+{
+    char words[STRENGTH_WORDS_LEN];
+    struct der_span certificate = chain_at(search->chain, i);
+    if (strength_key(certificate, words) < 0 ||
+        strength_signature(certificate, words) < 0) {
+        return refuse(search, i, REASON_WEAK_CERTIFICATE, words);
+    }
+    return 0;
+}
+
+/* RFC 5280 has extended key usage concern the certificate alone that has it. As others do
+ * (OpenSSL, Go, Windows) we take that of a CA for a limit on what it may vouch for. */
+static int
+check_ca(const struct search *search, int i, const DecodedCert *cert)
+{
+    byte purpose = search->is_server ? EXTKEYUSE_CLIENT_AUTH : EXTKEYUSE_SERVER_AUTH;
+    if (cert->version != 2 || !cert->isCA) {
+        return refuse(search, i, REASON_BAD_CERTIFICATE, "it is no CA's");
+    }
+    if (cert->extKeyUsageSet && (cert->extKeyUsage & KEYUSE_KEY_CERT_SIGN) == 0) {
+        return refuse(search, i, REASON_BAD_CERTIFICATE, "it may not sign certificates");
+    }
+    if (cert->extExtKeyUsageSet &&
+        (cert->extExtKeyUsage & (purpose | EXTKEYUSE_ANY)) == 0) {
+        return refuse(search, i, REASON_WRONG_USAGE,
+                      search->is_server ? "it may not vouch for clients"
+                                        : "it may not vouch for servers");
+    }
+    return 0;
+}
+
+/* What is to be seen in the certificate itself. */
+static int
+check_alone(const struct search *search, int i)
+{
+    struct der_span certificate = chain_at(search->chain, i);
+    DecodedCert cert;
+    int result = check_strength(search, i);
+    if (result < 0) {
+        return result;
+    }
+    if (peer_der_repeats_extension(certificate)) {
+        return refuse(search, i, REASON_BAD_CERTIFICATE, "an extension is there twice");
+    }
+    wc_InitDecodedCert(&cert, certificate.at, (word32)certificate.len, NULL);
+    int error = wc_ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL);
+    if (error != 0) {
+        result = refuse(search, i, reason_of(error), wc_GetErrorString(error));
+    } else if (i > 0) {
+        result = check_ca(search, i, &cert);
+    } else if (cert.version != 2) { /* RFC 8446 section 4.4.2.2 */
+        result = refuse(search, i, REASON_BAD_CERTIFICATE, "it is not of version 3");
+    }
+    wc_FreeDecodedCert(&cert);
+    return result;
+}
+
+/* All that is below a CA has to be within its name constraints. */
+static int
+check_constraints(const struct search *search, struct der_span ca, int from)
+{
+    for (int i = from; i >= 0; i--) {
+        int at = search->path[i];
+        if (!constraints_allow(ca, chain_at(search->chain, at))) {
+            return refuse(search, at, REASON_BAD_CERTIFICATE,
+                          "its names are outside of what a CA above it may vouch for");
+        }
+    }
+    return 0;
+}
+
+static int
+load(WOLFSSL_CERT_MANAGER *manager, struct der_span certificate)
+{
+    int got = wolfSSL_CertManagerLoadCABuffer(
+        manager, certificate.at, (long)certificate.len, WOLFSSL_FILETYPE_ASN1);
+    return got == WOLFSSL_SUCCESS ? 0 : got;
+}
+
+static int
+check_signature(const struct search *search, WOLFSSL_CERT_MANAGER *manager, int i)
+{
+    struct der_span certificate = chain_at(search->chain, i);
+    int got = wolfSSL_CertManagerVerifyBuffer(
+        manager, certificate.at, (long)certificate.len, WOLFSSL_FILETYPE_ASN1);
+    if (got == WOLFSSL_SUCCESS && i > 0) {
+        got = load(manager, certificate); /* where path lengths are looked at */
+        got = got == 0 ? WOLFSSL_SUCCESS : got;
+    }
+    return got == WOLFSSL_SUCCESS
+               ? 0
+               : refuse(search, i, reason_of(got), wc_GetErrorString(got));
+}
+
+/* From the anchor down to the peer's certificate. */
+static int
+verify_with(const struct search *search, WOLFSSL_CERT_MANAGER *manager,
+            struct der_span anchor)
+{
+    int result = load(manager, anchor);
+    if (result != 0) {
+        failure_set(search->failure, REASON_SHIM_ERROR, "a certificate in trust: %s",
+                    wc_GetErrorString(result));
+        return -EPROTO;
+    }
+    result = check_constraints(search, anchor, search->path_len - 1);
+    for (int at = search->path_len - 1; result == 0 && at >= 0; at--) {
+        int i = search->path[at];
+        result = check_alone(search, i);
+        if (result == 0) {
+            result = check_signature(search, manager, i);
+        }
+        if (result == 0 && at > 0) {
+            result = check_constraints(search, chain_at(search->chain, i), at - 1);
+        }
+    }
+    return result;
+}
+
+static int
+verify(const struct search *search, struct der_span anchor)
+{
+    WOLFSSL_CERT_MANAGER *manager = wolfSSL_CertManagerNew();
+    if (manager == NULL) {
+        failure_set(search->failure, REASON_SHIM_ERROR, "no memory");
+        return -EPROTO;
+    }
+    int result = verify_with(search, manager, anchor);
+    wolfSSL_CertManagerFree(manager);
+    return result;
+}
+
+/* ---- the search ------------------------------------------------------------------------ */
+
+static bool
+is_on_path(const struct search *search, int i)
+{
+    for (int at = 0; at < search->path_len; at++) {
+        if (search->path[at] == i) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_issued_by(const struct search *search, int i, struct der_span subject)
+{
+    const struct peer_parts *parts = &search->parts[i];
+    return der_is(parts->issuer, subject.at, subject.len);
+}
+
+/* The first path that holds ends the search; the failure is the first one's that did not:
+ * where the anchor's key is another one of the same name, a later path says more. */
+static int
+try_anchors(struct search *search, int last)
+{
+    for (size_t i = 0; i < search->anchors->count; i++) {
+        const struct anchor *anchor = &search->anchors->at[i];
+        if (!is_issued_by(search, last, anchor->subject) || search->paths_left-- <= 0) {
+            continue;
+        }
+        struct failure failure = {.reason = REASON_NONE};
+        struct search attempt = *search;
+        attempt.failure = &failure;
+        if (verify(&attempt, anchor->whole) == 0) {
+            return 0;
+        }
+        if (search->failure->reason == REASON_NONE ||
+            search->failure->reason == REASON_UNKNOWN_CA) {
+            *search->failure = failure;
+        }
+    }
+    return -EPROTO;
+}
+
+/* Goes on from the last certificate of the path. Not deeper than CHAIN_COUNT_MAX. */
+static int
+go_on(struct search *search) /* NOLINT(misc-no-recursion) */
+{
+    int last = search->path[search->path_len - 1];
+    if (search->steps_left-- <= 0) {
+        return -EPROTO;
+    }
+    if (try_anchors(search, last) == 0) {
+        return 0;
+    }
+    for (int i = 1; i < chain_count(search->chain); i++) {
+        if (search->is_readable[i] && !is_on_path(search, i) &&
+            is_issued_by(search, last, search->parts[i].subject)) {
+            search->path[search->path_len++] = (uint8_t)i;
+            int result = go_on(search);
+            search->path_len--;
+            if (result == 0) {
+                return 0;
+            }
+        }
+    }
+    return -EPROTO;
+}
+
+int
+path_check(const struct path_anchors *anchors, const struct chain *chain, bool is_server,
+           struct failure *failure)
+{
+    struct failure found = {.reason = REASON_NONE};
+    struct search search = {
+        .anchors = anchors,
+        .chain = chain,
+        .is_server = is_server,
+        .failure = &found,
+        .path_len = 1,
+        .paths_left = PATHS_MAX,
+        .steps_left = STEPS_MAX,
+    };
+    for (int i = 0; i < chain_count(chain); i++) {
+        search.is_readable[i] = peer_der_certificate(chain_at(chain, i), &search.parts[i]);
+    }
+    if (!search.is_readable[0]) {
+        failure_set(failure, REASON_BAD_CERTIFICATE, "the peer's certificate is malformed");
+        return -EPROTO;
+    }
+    int result = go_on(&search);
+    if (result < 0 && found.reason == REASON_NONE) {
+        char issuer[WHO_LEN];
+        peer_text_name(search.parts[0].issuer, issuer, sizeof(issuer));
+        failure_set(&found, REASON_UNKNOWN_CA,
+                    "no certificate in trust vouches for the peer's, which %s has issued",
+                    issuer);
+    }
+    if (result < 0) {
+        *failure = found;
+    }
+    return result;
+}
