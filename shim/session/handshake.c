@@ -319,7 +319,9 @@ explain(struct handshake *handshake, int error)
     failure_set(&handshake->failure, reason, "%s (%s)", reason_words(reason), words);
     describe_unread(handshake);
     if (alerts.last_tx.level != ALERT_FATAL) {
-        (void)SendAlert(handshake->ssl, ALERT_FATAL, refusal_alert(reason));
+        bool is_proof = error == SIG_VERIFY_E || error == VERIFY_SIGN_ERROR;
+        (void)SendAlert(handshake->ssl, ALERT_FATAL,
+                        is_proof ? ALERT_DECRYPT_ERROR : refusal_alert(reason));
     }
     return -EPROTO;
 }

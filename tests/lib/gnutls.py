@@ -11,6 +11,7 @@ REQUIRE = 2
 SKIP_KEY_CERT_MATCH = 1
 SHUT_WR = 1
 FATAL_ALERT, WARNING_ALERT, PREMATURE_END = -12, -16, -110
+NO_CERTIFICATE_FOUND = -49  # what a server makes of an alert where a certificate was due
 
 ALERTS = {10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow",
           40: "handshake_failure", 42: "bad_certificate", 43: "unsupported_certificate",
@@ -117,7 +118,7 @@ class Session:
 
     def _failure(self, code):
         alert = None
-        if code in (FATAL_ALERT, WARNING_ALERT):
+        if code in (FATAL_ALERT, WARNING_ALERT, NO_CERTIFICATE_FOUND):
             number = LIB.gnutls_alert_get(self._session)
             alert = ALERTS.get(number, str(number))
         return Failure(code, alert)

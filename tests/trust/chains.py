@@ -51,7 +51,8 @@ CASES = [
           Refused("bad_certificate", "bad_certificate"),
           authority("bad-sub", ROOT, signature="bad")),
     Case("self-signed", SELF, NO_PATH),
-    Case("self-signed CA", authority("self-ca", san=papers.NAMES), NO_PATH),
+    Case("self-signed CA", authority("self-ca", san=papers.NAMES, usage=[
+        "digitalSignature", "keyCertSign"]), NO_PATH),
     Case("the anchor itself", authority("anchor", san=papers.NAMES, usage=[
         "digitalSignature", "keyCertSign"]), Accepted(), trust=(authority(
             "anchor", san=papers.NAMES, usage=["digitalSignature", "keyCertSign"]),)),
