@@ -355,8 +355,11 @@ class Policy:
     def rule_for(self, case, make_port):
         """The name of the rule that a row's connections fall under."""
         trust = case.trust if isinstance(case.trust, str) else bundle(*case.trust)
-        lines = case.identity if "min_version" in case.identity else \
-            "min_version = 1.2\n" + case.identity
+        # Each handshake is to show certificates, and may be in either version.
+        lines = case.identity
+        for key, value in (("min_version", "1.2"), ("session_tickets", "off")):
+            if key not in lines:
+                lines += f"\n{key} = {value}"
         identity = (case.own.pem(), case.own.key_path, trust, lines)
         name = self._identities.setdefault(identity, f"i{len(self._identities)}")
         more = getattr(case, self.direction)
