@@ -216,7 +216,8 @@ def test_suggest(bed):
         assert words in done.stdout, f"{words!r} is not in {done.stdout}"
     strict = run("suggest", "--strict", path).stdout
     assert "permissive" not in strict and "observe\n" not in strict, strict
-    policy = bed.policy("suggested", strict, {"own": bed.server_cert})
+    own = bed.authority.issue("own")  # for both, as the rules will have it
+    policy = bed.policy("suggested", strict, {"own": own})
     done = run("check", policy)
     equal(done.returncode, 0, done.stderr)
     done = run("explain", policy, "--outbound", "db.internal:5432")
