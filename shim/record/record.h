@@ -115,7 +115,7 @@ struct record {
     _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
-    uint16_t ticket_len; /* TLS 1.3 server: goes out before our first data; lock of tx */
+    uint16_t ticket_len; /* 0 = none waits. TLS 1.3 server: goes out before our first data; lock of tx */
     uint8_t ticket[RECORD_TICKET_LEN_MAX];
     struct record_dir rx, tx;
 };
@@ -159,6 +159,18 @@ int record_start(struct record *rec, uint16_t version, enum record_suite suite,
  * To be called before the record is used.
  */
 void record_give_ticket(struct record *rec, const uint8_t *message, size_t len);
+
+bool record_ticket_waits(const struct record_conn *conn); /* a hint, without the lock */
+
+/*
+ * Sends the ticket that still waits by itself, if the connection is idle: the peer has
+ * sent nothing that was not read, and has not closed.
+ *
+ * Returns  0 none waits, or it will have to wait for data; -EAGAIN some is pending;
+ *          -errno (sticky).
+ */
+int record_send_ticket(struct record_conn *conn, int fd)
+    __attribute__((warn_unused_result));
 
 /* Wipes all secrets and destroys the locks; nobody may be using the record. */
 void record_done(struct record *rec);

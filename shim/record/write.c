@@ -48,7 +48,7 @@ seal_ticket(struct record_conn *conn, uint8_t *stage)
     if (len == 0) {
         return 0;
     }
-    rec->ticket_len = 0;
+    __atomic_store_n(&rec->ticket_len, 0, __ATOMIC_RELAXED);
     memcpy(stage + record_protect_prefix(rec), rec->ticket, len);
     return record_protect_seal(conn, RECORD_TYPE_HANDSHAKE, stage, len);
 }
@@ -179,6 +179,36 @@ record_pending(const struct record_conn *conn)
     const struct record_dir *tx = &conn->rec->tx;
 
     return __atomic_load_n(&tx->len, __ATOMIC_RELAXED) > 0 && tx->error == 0;
+}
+
+bool
+record_ticket_waits(const struct record_conn *conn)
+{
+    return __atomic_load_n(&conn->rec->ticket_len, __ATOMIC_RELAXED) > 0;
+}
+
+int
+record_send_ticket(struct record_conn *conn, int fd)
+{
+    struct record *rec = conn->rec;
+    uint8_t byte;
+    RECORD_LOCK_SCOPE lock = {0};
+
+    int err = record_lock_take(&lock, conn, &rec->tx, fd);
+    if (err != 0) {
+        return err;
+    }
+    if (rec->tx.error != 0) {
+        return rec->tx.error;
+    }
+    if (rec->ticket_len == 0 || rec->tx.closed || rec->tx.len > 0 ||
+        record_io.recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
+        return 0;
+    }
+    size_t len = rec->ticket_len;
+
+    __atomic_store_n(&rec->ticket_len, 0, __ATOMIC_RELAXED);
+    return record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, rec->ticket, len);
 }
 
 int

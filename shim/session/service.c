@@ -17,6 +17,7 @@
 enum {
     GRACE_MS = 5,        /* for the program's own threads to drive a new session */
     FORK_GRACE_MS = 100, /* for a child to take up what its parent accepted */
+    TICKET_MS = 20,      /* for the program to write something that a ticket goes with */
     TICK_MS = 5,         /* how often deadlines are looked at while there are any */
     EVENTS = 64,
     STACK_LEN = 256 * 1024, /* wolfSSL's handshake wants about 40 KiB */
@@ -176,8 +177,9 @@ settle(struct handle *handle, uint32_t *events)
         !holder_leave(&handle->session->holders, session_self())) {
         return 0; /* the last one says goodbye */
     }
-    if (result == 0 && handle->lingering) {
-        result = record_close_notify(&handle->conn, fd);
+    if (result == 0) {
+        result = handle->lingering ? record_close_notify(&handle->conn, fd)
+                                   : record_send_ticket(&handle->conn, fd);
     }
     if (result == -EAGAIN) {
         *events = EPOLLOUT;
@@ -221,6 +223,12 @@ step(struct handle *handle, int64_t now)
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&
                 atomic_load(&session->shut_wanted) == 0;
+    if (idle && state == SESSION_OPEN && record_ticket_waits(&handle->conn)) {
+        if (now < session->opened_ms + TICKET_MS) {
+            return;
+        }
+        idle = false;
+    }
     if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);

@@ -4,11 +4,14 @@ rule, the identity and the name allow counts at resumption, too. Other ends are 
 (also by Python's ssl, whose sessions can be taken from one connection to another) and
 GnuTLS, as client and as server, TLS 1.3 and 1.2."""
 
+import base64
 import os
+import re
 import socket
 import ssl
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
@@ -75,19 +78,216 @@ def test_openssl_client(bed, version):
 
 
 
+
+def s_client(bed, version, *words):
+    """OpenSSL's, for what Python cannot do with a session. Returns "New" or "Reused"."""
+    number = sum(program.name.startswith("s_client") for program in bed.programs)
+    peer = bed.start(f"s_client{number}", [
+        "openssl", "s_client", "-connect", f"127.0.0.1:{bed.port}", "-cert",
+        bed.client_cert.pem, "-key", bed.client_cert.key, "-CAfile", bed.authority.pem,
+        "-verify_return_error", "-tls" + version.replace(".", "_"), *words],
+        stdin=subprocess.PIPE)
+    peer.feed(b"the echo that brings a ticket\n")
+    peer.says("\nthe echo that brings a ticket")
+    peer.process.stdin.close()
+    peer.ok()
+    return re.search(r"^(New|Reused), ", peer.out.decode(), re.MULTILINE)[1]
+
+
+@for_versions
+def test_s_client(bed, version):
+    serve(bed)
+    file = bed.path("session.pem")
+    equal(s_client(bed, version, "-sess_out", file), "New", "the first connection")
+    for _ in range(2):
+        equal(s_client(bed, version, "-sess_in", file), "Reused", version)
+    # Somebody else's certificate does not matter: the session is its first owner's.
+    bed.client_cert = bed.authority.issue("other", CLIENT_NAMES, "clientAuth")
+    equal(s_client(bed, version, "-sess_in", file), "Reused", "with another certificate")
+    serials = {line["peer_serial"] for line in logged(bed, "server", 4)}
+    equal(len(serials), 1, "peers in the log")
+
+
+@for_versions
+def test_changed_ticket(bed, version):
+    """Every part of it: its key's name, the nonce, the text, the tag. No harm is done."""
+    server = serve(bed)
+    file = bed.path("session.pem")
+    s_client(bed, version, "-sess_out", file)
+    text = subprocess.run(["openssl", "asn1parse", "-in", file], check=True, timeout=30,
+                          capture_output=True, text=True).stdout
+    header = re.search(r"cont \[ 10 \]\s*\n\s*(\d+):d=\d+\s+hl=(\d+)\s+l=\s*(\d+)", text)
+    start, length = int(header[1]) + int(header[2]), int(header[3])
+    with open(file, encoding="ascii") as pem:
+        der = base64.b64decode("".join(pem.read().splitlines()[1:-1]))
+    for at in (0, 15, 16, 20, 32, 33, 34, 100, length - 33, length - 32, length - 17):
+        changed = bytearray(der)
+        changed[start + at] ^= 1
+        bed.write("changed.pem", b"-----BEGIN SSL SESSION PARAMETERS-----\n"
+                  + base64.encodebytes(bytes(changed))
+                  + b"-----END SSL SESSION PARAMETERS-----\n")
+        equal(s_client(bed, version, "-sess_in", bed.path("changed.pem")), "New",
+              f"byte {at} of {length}")
+    equal(s_client(bed, version, "-sess_in", file), "Reused", "as it was")
+    equal(server.process.poll(), None, "the server's exit status")
+
+
+@for_versions
+def test_gnutls_client(bed, version):
+    serve(bed)
+    peer = bed.start("peer", [
+        "gnutls-cli", "--resume", "--waitresumption", "--logfile", bed.path("gnutls.log"),
+        "--x509cafile", bed.authority.pem, "--x509certfile", bed.client_cert.pem,
+        "--x509keyfile", bed.client_cert.key, "--verify-hostname", "localhost",
+        "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p", bed.port, "127.0.0.1"],
+        stdin=subprocess.PIPE)
+    for number in range(2):
+        peer.process.stdin.write(b"over and over\n")
+        wait_until(lambda n=number: len(bed.audit("server", event="handshake_ok")) > n
+                   or peer.process.poll() is not None, "the next connection")
+    peer.process.stdin.close()
+    peer.wait()
+    equal(resumed(bed, "server", 2), [False, True], "resumed, in the log")
+
+
+def test_off(bed):
+    for version in VERSIONS:
+        with Bed(bed.authority) as inner:
+            serve(inner, identity="session_tickets = off")
+            context = context_for(inner, version)
+            session = ask(inner.port, context)[1]
+            equal(session.has_ticket, False, f"{version}: a ticket was sent")
+            equal(ask(inner.port, context, session)[0], False, f"{version}: resumed")
+
+
+# ---- where a ticket must not be good -----------------------------------------------------
+
+
+def two_ports(bed, first_rule="", second_rule="", identities=("own", "own")):
+    """One server, two rules. Returns their ports."""
+    ports = [free_port(), free_port()]
+    rules = "".join(
+        f"[inbound rule{number}]\nlocal = *:{port}\nmode = mtls\nidentity = {name}\n{rule}"
+        for number, (port, name, rule) in enumerate(
+            zip(ports, identities, (first_rule, second_rule))))
+    own = (bed.server_cert, bed.authority.pem, TLS_1_2)
+    bed.server_policy = bed.policy("server", rules, {name: own for name in set(identities)})
+    server = bed.start("server", bed.python("report_server.py", *ports), bed.server_policy)
+    for port in ports:
+        server.listens(port)
+    return ports
+
+
+def ask_refused(bed, port, context, session, alert, event):
+    """The ticket is declined, and so is the certificate, with the alert that it gets."""
+    try:
+        ask(port, context, session)
+        raise AssertionError("was let in")
+    except ConnectionResetError as error:
+        equal(alert, None, f"an alert, not {error}")
+    except ssl.SSLError as error:
+        equal(odd.alert_of(error), alert, "alert")
+    return bed.audited("server", event=event)
+
+
+@for_versions
+def test_other_rule(bed, version):
+    """Whom one rule lets in another may not; and if it does, certificates are shown."""
+    ports = two_ports(bed, second_rule="deny = cn:mallory\n")
+    mallory = bed.authority.issue("mallory", CLIENT_NAMES, "clientAuth")
+    for name, certificate in (("client", bed.client_cert), ("mallory", mallory)):
+        context = context_for(bed, version, certificate)
+        session = ask(ports[0], context)[1]
+        equal(ask(ports[0], context, session)[0], True, f"{name}: the same rule")
+        session = ask(ports[0], context)[1]
+        if name == "client":
+            equal(ask(ports[1], context, session)[0], False, f"{name}: another rule")
+        else:
+            line = ask_refused(bed, ports[1], context, session, "access_denied", "denied")
+            equal((line["reason"], line["peer_serial"]), ("denied_by_deny", mallory.serial),
+                  "reason and peer")
+
+
+@for_versions
+def test_other_identity(bed, version):
+    ports = two_ports(bed, identities=("own", "other"))
+    context = context_for(bed, version)
+    session = ask(ports[0], context)[1]
+    equal(ask(ports[1], context, session)[0], False, "resumed with another identity")
+
+
+@for_versions
+def test_other_process(bed, version):
+    """Keys are those of one server and its children."""
+    serve(bed)
+    context = context_for(bed, version)
+    session = ask(bed.port, context)[1]
+    with Bed(bed.authority) as other:
+        serve(other)
+        equal(ask(other.port, context, session)[0], False, "resumed by another server")
+
+
+@for_versions
+def test_expired(bed, version):
+    """A ticket is good no longer than the certificate."""
+    seconds = 6
+    serve(bed)
+    end = time.time() + seconds
+    short = bed.authority.issue("short", CLIENT_NAMES, "clientAuth",
+                                days=(-1, seconds / 86400))
+    context = context_for(bed, version, short)
+    session = ask(bed.port, context)[1]
+    equal(ask(bed.port, context, session)[0], True, "before its end")
+    session = ask(bed.port, context)[1]
+    wait_until(lambda: time.time() > end + 2, "the certificate's end", seconds + 5)
+    line = ask_refused(bed, bed.port, context, session, "certificate_expired",
+                       "handshake_failed")
+    equal((line["reason"], line["peer_serial"]), ("expired", short.serial), "reason, peer")
+
+
+# ---- more than one process ---------------------------------------------------------------
+
+
+@for_versions
+def test_prefork(bed, version):
+    """Every worker takes the others' tickets."""
+    count = 3
+    bed.pair(server_identity=TLS_1_2)
+    bed.serve(bed.python("prefork.py", bed.port, count))
+    context = context_for(bed, version)
+    session = None
+    for number in range(2 * count):
+        with socket.create_connection(("127.0.0.1", bed.port), timeout=10) as raw:
+            with context.wrap_socket(raw, server_hostname="localhost",
+                                     session=session) as conn:
+                conn.sendall(b"worker\n")
+                equal(conn.recv(100), b"worker %d\n" % (number % count), "who answers")
+                equal(conn.session_reused, number > 0, f"connection {number} is resumed")
+                session = conn.session
+    equal(len({line["pid"] for line in logged(bed, "server", 2 * count)}), count, "workers")
+
+
+def test_fork_of_a_client(bed):
+    """The child has no ticket of its parent's, and leaves the parent's alone."""
+    with Reusing(server_context(bed)) as server:
+        bed.pair(port=server.port)
+        Asker(bed, server.port).all("ask", "fork", "fork", "ask", "ask")
+        equal(server.reused, [False, False, False, True, True], "resumed")
+
+
 # ---- shimmed clients -------------------------------------------------------------------
 
 
 class Asker:
     """A shimmed client that asks again at a word."""
 
-    def __init__(self, bed, *ports, host="127.0.0.1"):
-        self.program = bed.start("client", bed.python("again.py", host, *ports),
+    def __init__(self, bed, *ports):
+        self.program = bed.start("client", bed.python("again.py", *ports),
                                  bed.client_policy, stdin=subprocess.PIPE)
         self.count = 0
 
-    def ask(self, word="ask"):
-        self.program.process.stdin.write(word.encode() + b"\n")
+    def ask(self, word="ask", host="127.0.0.1"):
+        self.program.process.stdin.write(f"{host} {word}\n".encode())
         self.count += 1
         return wait_until(lambda: self.program.out.decode().split()[self.count - 1:],
                           f"answer {self.count} to the client")[0]
@@ -146,6 +346,64 @@ def test_openssl_server(bed, version):
         Asker(bed, server.port).all(*["ask"] * 4)
         equal(server.reused, [False, True, True, True], f"{version}: resumed, as OpenSSL says")
         equal(resumed(bed, "client", 4), server.reused, "resumed, in the log")
+
+
+
+@for_versions
+def test_gnutls_server(bed, version):
+    port = free_port()
+    bed.pair(port=port, client_identity=TLS_1_2)
+    bed.start("peer", [
+        "gnutls-serv", "--echo", "--port", port, "--x509cafile", bed.authority.pem,
+        "--x509certfile", bed.server_cert.pem, "--x509keyfile", bed.server_cert.key,
+        "--require-client-cert", "--verify-client-cert", "--priority",
+        f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]).listens(port)
+    Asker(bed, port).all(*["ask"] * 3)
+    equal(resumed(bed, "client", 3), [False, True, True], "resumed, in the log")
+    equal(bed.programs[0].out.count(b"This is a resumed session"), 2, "as GnuTLS says")
+
+
+def test_drop(bed):
+    """No ticket comes to who does not read, and nobody is disturbed."""
+    bed.pair()
+    bed.serve(bed.python("report_server.py", bed.port))
+    client = Asker(bed, bed.port)
+    client.all("drop", want="dropped")
+    client.all("ask", "ask")
+    equal(resumed(bed, "client", 3)[0:2], [False, False], "resumed after a drop")
+
+
+def test_other_name(bed):
+    """What was agreed with one name or address is not used for another."""
+    with Reusing(server_context(bed)) as server:
+        bed.pair(port=server.port)
+        client = Asker(bed, server.port)
+        for host, want in (("localhost", False), ("localhost", True), ("127.0.0.1", False),
+                           ("localhost", True), ("127.0.0.1", True)):
+            equal(client.ask(host=host), "same", f"answer of {host}")
+            equal(server.reused[-1], want, f"{host} resumed, after {server.reused[:-1]}")
+
+
+def test_client_off(bed):
+    with Reusing(server_context(bed)) as server:
+        bed.pair(port=server.port, client_identity="session_tickets = off")
+        Asker(bed, server.port).all("ask", "ask")
+        equal(server.reused, [False, False], "resumed")
+
+
+def test_expired_server(bed):
+    seconds = 6
+    end = time.time() + seconds
+    short = bed.authority.issue("short-server", SERVER_NAMES, "serverAuth",
+                                days=(-1, seconds / 86400))
+    with Reusing(server_context(bed, certificate=short)) as server:
+        bed.pair(port=server.port)
+        client = Asker(bed, server.port)
+        client.all("ask", "ask")
+        wait_until(lambda: time.time() > end + 2, "the certificate's end", seconds + 5)
+        equal(client.ask() in ("OSError", "ConnectionResetError"), True, "the answer")
+        equal(bed.audited("client", event="handshake_failed")["reason"], "expired", "reason")
+        equal(server.reused, [False, True], "resumed")
 
 
 if __name__ == "__main__":

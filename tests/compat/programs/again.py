@@ -1,8 +1,8 @@
-"""Asks an echo server over and over, each time on a new connection: again.py HOST PORT...
+"""Asks an echo server over and over, each time on a new connection: again.py PORT...
 
-For each word that comes on stdin it dials the next of the ports, the last one again and
-again. A line of output says what became of it. "fork" does the next one in a child; with
-"drop" a connection is closed without a read, with "hold" it is left open.
+For each line on stdin, HOST and a word, it dials the next of the ports, the last one again
+and again, and says in a line what became of it. With "fork" it does so in a child; with
+"drop" it closes without a read.
 """
 
 import os
@@ -10,36 +10,31 @@ import socket
 import sys
 
 
-def ask(host, port, word, held):
-    conn = socket.create_connection((host, port), timeout=10)
-    conn.sendall(b"MTLS-TEST-MARKER\n")
-    if word == "drop":
-        conn.close()
-        return "dropped"
-    got = b""
-    while not got.endswith(b"\n"):
-        chunk = conn.recv(100)
-        if not chunk:
-            return "cut"
-        got += chunk
-    if word == "hold":
-        held.append(conn)
-    else:
-        conn.close()
+def ask(host, port, word):
+    with socket.create_connection((host, port), timeout=10) as conn:
+        conn.sendall(b"MTLS-TEST-MARKER\n")
+        if word == "drop":
+            return "dropped"
+        got = b""
+        while not got.endswith(b"\n"):
+            chunk = conn.recv(100)
+            if not chunk:
+                return "cut"
+            got += chunk
     return "same" if got == b"MTLS-TEST-MARKER\n" else "other"
 
 
 def main():
-    host, ports = sys.argv[1], [int(port) for port in sys.argv[2:]]
-    held = []
-    for word in map(str.strip, sys.stdin):
+    ports = [int(port) for port in sys.argv[1:]]
+    for line in sys.stdin:
+        host, word = line.split()
         port = ports.pop(0) if len(ports) > 1 else ports[0]
         child = os.fork() if word == "fork" else None
         if child:
             os.waitpid(child, 0)
             continue
         try:
-            print(ask(host, port, word, held), flush=True)
+            print(ask(host, port, word), flush=True)
         except OSError as error:
             print(type(error).__name__, flush=True)
         if child == 0:

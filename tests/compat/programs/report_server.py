@@ -1,4 +1,4 @@
-"""An echo server that says how each connection went: report_server.py PORT
+"""An echo server that says how each connection went: report_server.py PORT...
 
 Prints one JSON line a connection: got (bytes), end ("eof" or the errno's name), again (the
 errno of a second read), send (of a write after that), so_error (SO_ERROR at the end).
@@ -6,6 +6,7 @@ A thread serves each connection, so that one that hangs holds nobody up.
 """
 
 import errno
+import itertools
 import json
 import socket
 import sys
@@ -36,16 +37,23 @@ def serve(conn, number):
     print(json.dumps(report), flush=True)
 
 
-def main():
-    with socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=64) as listener:
-        number = 0
+def listen(port, numbers):
+    with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
         while True:
             conn = outcome(lambda: listener.accept()[0])
+            number = next(numbers)
             if isinstance(conn, str):
                 print(json.dumps({"number": number, "got": 0, "end": conn}), flush=True)
             else:
                 threading.Thread(target=serve, args=(conn, number), daemon=True).start()
-            number += 1
+
+
+def main():
+    ports = [int(word) for word in sys.argv[1:]]
+    numbers = itertools.count()
+    for port in ports[:-1]:
+        threading.Thread(target=listen, args=(port, numbers), daemon=True).start()
+    listen(ports[-1], numbers)
 
 
 main()
