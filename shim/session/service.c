@@ -17,7 +17,7 @@
 enum {
     GRACE_MS = 5,        /* for the program's own threads to drive a new session */
     FORK_GRACE_MS = 100, /* for a child to take up what its parent accepted */
-    TICKET_MS = 20,      /* for the program to write something that a ticket goes with */
+    TICKET_MS = 40,      /* for the program to write something that a ticket goes with */
     TICK_MS = 5,         /* how often deadlines are looked at while there are any */
     EVENTS = 64,
     STACK_LEN = 256 * 1024, /* wolfSSL's handshake wants about 40 KiB */
@@ -212,6 +212,15 @@ waits_for_nothing(const struct handle *handle, int64_t now)
            now >= session->deadline_ms;
 }
 
+/* The program may still write something that the ticket goes with. */
+static bool
+ticket_rests(const struct handle *handle, int64_t now)
+{
+    const struct session *session = handle->session;
+    return atomic_load(&session->state) == SESSION_OPEN && !handle->lingering &&
+           record_ticket_waits(&handle->conn) && now < session->opened_ms + TICKET_MS;
+}
+
 static void
 step(struct handle *handle, int64_t now)
 {
@@ -223,12 +232,10 @@ step(struct handle *handle, int64_t now)
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&
                 atomic_load(&session->shut_wanted) == 0;
-    if (idle && state == SESSION_OPEN && record_ticket_waits(&handle->conn)) {
-        if (now < session->opened_ms + TICKET_MS) {
-            return;
-        }
-        idle = false;
+    if (idle && ticket_rests(handle, now)) {
+        return;
     }
+    idle = idle && !(state == SESSION_OPEN && record_ticket_waits(&handle->conn));
     if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);
@@ -240,6 +247,10 @@ step(struct handle *handle, int64_t now)
         short poll_events = POLLIN;
         result = session_drive(handle, handle->service_fd, &poll_events);
         events = poll_events == POLLOUT ? EPOLLOUT : poll_events == POLLIN ? EPOLLIN : 0;
+    }
+    if (result == 0 && ticket_rests(handle, now)) {
+        wait_for(handle, 0);
+        return;
     }
     if (result == 0) {
         result = settle(handle, &events);
