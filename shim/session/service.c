@@ -212,13 +212,18 @@ waits_for_nothing(const struct handle *handle, int64_t now)
            now >= session->deadline_ms;
 }
 
+static bool
+ticket_waits(const struct handle *handle)
+{
+    return atomic_load(&handle->session->state) == SESSION_OPEN && !handle->lingering &&
+           atomic_load(&handle->fds) > 0 && record_ticket_waits(&handle->conn);
+}
+
 /* The program may still write something that the ticket goes with. */
 static bool
 ticket_rests(const struct handle *handle, int64_t now)
 {
-    const struct session *session = handle->session;
-    return atomic_load(&session->state) == SESSION_OPEN && !handle->lingering &&
-           record_ticket_waits(&handle->conn) && now < session->opened_ms + TICKET_MS;
+    return ticket_waits(handle) && now < handle->session->opened_ms + TICKET_MS;
 }
 
 static void
@@ -235,7 +240,7 @@ step(struct handle *handle, int64_t now)
     if (idle && ticket_rests(handle, now)) {
         return;
     }
-    idle = idle && !(state == SESSION_OPEN && record_ticket_waits(&handle->conn));
+    idle = idle && !ticket_waits(handle);
     if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);
@@ -249,7 +254,10 @@ step(struct handle *handle, int64_t now)
         events = poll_events == POLLOUT ? EPOLLOUT : poll_events == POLLIN ? EPOLLIN : 0;
     }
     if (result == 0 && ticket_rests(handle, now)) {
-        wait_for(handle, 0);
+        /* The program's close() is to be the last one. */
+        pthread_mutex_lock(&service_mutex);
+        drop_service_fd(handle);
+        pthread_mutex_unlock(&service_mutex);
         return;
     }
     if (result == 0) {
