@@ -297,6 +297,7 @@ tick(void)
             continue;
         }
         table_ref(handle);
+        handle->watch_again = false; /* what was asked for so far, this step sees to */
         pthread_mutex_unlock(&service_mutex);
         step(handle, now);
         pthread_mutex_lock(&service_mutex);
