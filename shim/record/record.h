@@ -115,7 +115,8 @@ struct record {
     _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
-    uint16_t ticket_len; /* 0 = none waits. TLS 1.3 server: goes out before our first data; lock of tx */
+    uint16_t ticket_len; /* 0 = none waits. TLS 1.3 server: goes out before our first
+                            data; lock of tx */
     uint8_t ticket[RECORD_TICKET_LEN_MAX];
     struct record_dir rx, tx;
 };

@@ -3,9 +3,9 @@
  * stands what must hold for it; each side judges the other's certificates anew, those of
  * the full handshake, and where anything is not so there is a full handshake.
  *
- * Both sides stay with the same rule, identity, certificate of their own and trust anchors,
- * with its versions, suites and groups; the client also with the name and the address.
- * After two hours at most certificates are shown again.
+ * Both sides stay with the same rule, identity, certificate of their own and trust
+ * anchors, with its versions, suites and groups; the client also with the name and the
+ * address. After two hours at most certificates are shown again.
  */
 #ifndef SHIM_SESSION_RESUME_H
 #define SHIM_SESSION_RESUME_H
