@@ -341,7 +341,8 @@ static void
 look_at_identities(const struct generation *newest)
 {
     const struct policy *policy = generation_policy(newest);
-    struct context **contexts = calloc(policy->identity_count + 1, sizeof(struct context *));
+    struct context **contexts =
+        calloc(policy->identity_count + 1, sizeof(struct context *));
     bool(*replaced)[MATERIAL_PARTS] =
         calloc(policy->identity_count + 1, sizeof(*replaced));
     bool any = false;

@@ -1,7 +1,9 @@
 #include "tools/ctl/json.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <yajl/yajl_gen.h>
 
 /* Bytes of the UTF-8 sequence at a place; 0 when it is none (RFC 3629, section 4). */
 static size_t
@@ -26,115 +28,138 @@ utf8_len(const unsigned char *at)
     return len;
 }
 
-static void
-put_string(FILE *out, const char *text)
+/* A copy in which U+FFFD stands for each byte that is not UTF-8; NULL without memory. */
+static char *
+replace_bad(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    const unsigned char *at = (const unsigned char *)text;
+    char *copy = malloc(strlen(text) * (sizeof(replacement) - 1) + 1);
+    char *to = copy;
+
+    while (copy != NULL && *at != '\0') {
+        size_t len = utf8_len(at);
+        const void *from = len > 0 ? (const void *)at : replacement;
+        size_t from_len = len > 0 ? len : sizeof(replacement) - 1;
+
+        memcpy(to, from, from_len);
+        to += from_len;
+        at += len > 0 ? len : 1;
+    }
+    if (copy != NULL) {
+        *to = '\0';
+    }
+    return copy;
+}
+
+static bool
+is_utf8(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
 
-    fputc('"', out);
-    while (*at != '\0') {
-        size_t len = utf8_len(at);
-
-        if (len == 0) {
-            fputs("\\ufffd", out);
-            len = 1;
-        } else if (*at == '"' || *at == '\\') {
-            fprintf(out, "\\%c", *at);
-        } else if (*at < ' ' || *at == 0x7f) {
-            fprintf(out, "\\u%04x", *at);
-        } else {
-            fwrite(at, 1, len, out);
-        }
-        at += len;
+    while (*at != '\0' && utf8_len(at) > 0) {
+        at += utf8_len(at);
     }
-    fputc('"', out);
+    return *at == '\0';
 }
 
-/* What comes before a member: a comma, a new line, its key. */
 static void
-begin_member(struct json *json, const char *key)
+put_string(struct json *json, const char *text)
 {
-    fputs(json->has_members ? ",\n" : "\n", json->out);
-    fprintf(json->out, "%*s", json->depth * 2, "");
+    char *copy = is_utf8(text) ? NULL : replace_bad(text);
+    const char *good = copy != NULL ? copy : is_utf8(text) ? text : "";
+
+    (void)yajl_gen_string(json->gen, (const unsigned char *)good, strlen(good));
+    free(copy);
+}
+
+static void
+put_key(struct json *json, const char *key)
+{
     if (key != NULL) {
-        put_string(json->out, key);
-        fputs(": ", json->out);
+        put_string(json, key);
     }
-    json->has_members = true;
 }
 
 static void
-open_level(struct json *json, char opening, char closing)
+print(void *context, const char *text, size_t len)
 {
-    fputc(opening, json->out);
-    if (json->depth < JSON_DEPTH_MAX) {
-        json->closing[json->depth] = closing;
-    }
-    json->depth++;
-    json->has_members = false;
+    fwrite(text, 1, len, context);
+}
+
+static void
+open_level(struct json *json, bool is_list)
+{
+    json->is_list[json->depth++ % JSON_DEPTH_MAX] = is_list;
+    (void)(is_list ? yajl_gen_array_open(json->gen) : yajl_gen_map_open(json->gen));
 }
 
 void
 json_start(struct json *json, FILE *out)
 {
     memset(json, 0, sizeof(*json));
-    json->out = out;
-    open_level(json, '{', '}');
+    json->gen = yajl_gen_alloc(NULL);
+    if (json->gen == NULL) {
+        fputs("mtlsctl: out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    (void)yajl_gen_config(json->gen, yajl_gen_beautify, 1);
+    (void)yajl_gen_config(json->gen, yajl_gen_indent_string, "  ");
+    (void)yajl_gen_config(json->gen, yajl_gen_print_callback, print, out);
+    open_level(json, false);
 }
 
 void
 json_end(struct json *json)
 {
-    json_close(json);
-    fputc('\n', json->out);
+    json_close(json); /* yajl ends the line, too */
+    yajl_gen_free(json->gen);
+    json->gen = NULL;
 }
 
 void
 json_open(struct json *json, const char *key)
 {
-    begin_member(json, key);
-    open_level(json, '{', '}');
+    put_key(json, key);
+    open_level(json, false);
 }
 
 void
 json_open_list(struct json *json, const char *key)
 {
-    begin_member(json, key);
-    open_level(json, '[', ']');
+    put_key(json, key);
+    open_level(json, true);
 }
 
 void
 json_close(struct json *json)
 {
-    json->depth--;
-    if (json->has_members) {
-        fprintf(json->out, "\n%*s", json->depth * 2, "");
-    }
-    fputc(json->depth < JSON_DEPTH_MAX ? json->closing[json->depth] : '?', json->out);
-    json->has_members = true;
+    bool is_list = json->is_list[--json->depth % JSON_DEPTH_MAX];
+
+    (void)(is_list ? yajl_gen_array_close(json->gen) : yajl_gen_map_close(json->gen));
 }
 
 void
 json_text(struct json *json, const char *key, const char *text)
 {
-    begin_member(json, key);
+    put_key(json, key);
     if (text == NULL) {
-        fputs("null", json->out);
+        (void)yajl_gen_null(json->gen);
     } else {
-        put_string(json->out, text);
+        put_string(json, text);
     }
 }
 
 void
 json_number(struct json *json, const char *key, int64_t number)
 {
-    begin_member(json, key);
-    fprintf(json->out, "%" PRId64, number);
+    put_key(json, key);
+    (void)yajl_gen_integer(json->gen, number);
 }
 
 void
 json_bool(struct json *json, const char *key, bool value)
 {
-    begin_member(json, key);
-    fputs(value ? "true" : "false", json->out);
+    put_key(json, key);
+    (void)yajl_gen_bool(json->gen, value);
 }

@@ -1,4 +1,7 @@
-/* A small writer of JSON, for the commands with --json: one object, indented. */
+/*
+ * Writes JSON by yajl, for the commands with --json: one object, indented, whatever bytes
+ * the texts hold.
+ */
 #ifndef TOOLS_CTL_JSON_H
 #define TOOLS_CTL_JSON_H
 
@@ -6,13 +9,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define JSON_DEPTH_MAX 16
+#define JSON_DEPTH_MAX 16 /* levels; no more are opened */
 
 struct json {
-    FILE *out;
-    char closing[JSON_DEPTH_MAX]; /* what ends each level */
+    struct yajl_gen_t *gen;
+    bool is_list[JSON_DEPTH_MAX];
     int depth;
-    bool has_members; /* of the innermost level */
 };
 
 /* Begins the outermost object; json_end() ends it and the line. */
