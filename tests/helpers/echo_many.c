@@ -1,8 +1,8 @@
 /*
- * Connections one after the other: echo_many server PORT COUNT, echo_many client PORT
- * COUNT
+ * Connections one after the other: echo_many server|client PORT COUNT [refused]
  *
- * The client writes some bytes of each length and reads them back; both close in turns.
+ * The client writes some bytes and reads them back; client and server end in turns.  With
+ * "refused" none is to come about, and each end is to be told so by some call.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,19 +36,19 @@ take(int fd, char *bytes, size_t len)
 }
 
 static void
-serve(int listener)
+serve(int listener, bool end_first)
 {
     char bytes[LEN];
     int fd = accept(listener, NULL, NULL);
     need(fd >= 0, "accept");
     take(fd, bytes, LEN);
     need(write(fd, bytes, LEN) == LEN, "write");
-    need(read(fd, bytes, 1) == 0, "the end");
+    need(end_first || read(fd, bytes, 1) == 0, "the end");
     close(fd);
 }
 
 static void
-ask(const struct sockaddr_in *to)
+ask(const struct sockaddr_in *to, bool end_first)
 {
     char bytes[LEN] = "x";
     char back[LEN];
@@ -58,16 +58,40 @@ ask(const struct sockaddr_in *to)
     need(write(fd, bytes, LEN) == LEN, "write");
     take(fd, back, LEN);
     need(memcmp(bytes, back, LEN) == 0, "the echo");
+    need(end_first || read(fd, bytes, 1) == 0, "the end");
+    close(fd);
+}
+
+static void
+refuse(int listener)
+{
+    char byte;
+    int fd = accept(listener, NULL, NULL);
+    need(fd >= 0, "accept");
+    need(read(fd, &byte, 1) < 0, "a refusal");
+    close(fd);
+}
+
+static void
+be_refused(const struct sockaddr_in *to)
+{
+    char byte;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    need(fd >= 0, "socket");
+    need(connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0 ||
+             read(fd, &byte, 1) < 0,
+         "a refusal");
     close(fd);
 }
 
 int
 main(int argc, char **argv)
 {
-    need(argc == 4, "usage: echo_many server|client PORT COUNT");
+    need(argc == 4 || argc == 5, "usage: echo_many server|client PORT COUNT [refused]");
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)atoi(argv[2])),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    bool refused = argc == 5;
     bool is_server = strcmp(argv[1], "server") == 0;
     int listener = is_server ? socket(AF_INET, SOCK_STREAM, 0) : -1;
     int on = 1;
@@ -78,10 +102,10 @@ main(int argc, char **argv)
              "listen");
     }
     for (int i = 0; i < atoi(argv[3]); i++) {
-        if (is_server) {
-            serve(listener);
+        if (refused) {
+            is_server ? refuse(listener) : be_refused(&address);
         } else {
-            ask(&address);
+            is_server ? serve(listener, i % 2 == 1) : ask(&address, i % 2 == 0);
         }
     }
     return 0;
