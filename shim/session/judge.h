@@ -26,6 +26,12 @@ int judge_chain(const struct session *session, const struct ruling *ruling,
                 const struct chain *chain, struct peer *peer, struct failure *failure);
 
 /*
+ * The same but for the path, of certificates that today's anchors are known to vouch for.
+ */
+int judge_vouched(const struct session *session, const struct ruling *ruling,
+                  const struct chain *chain, struct peer *peer, struct failure *failure);
+
+/*
  * Whether a trust anchor of today still vouches for certificates that were verified some
  * time ago; their dates do not matter.
  *
@@ -37,11 +43,5 @@ int judge_trust(const struct session *session, const struct ruling *ruling,
 
 /* Whether each of them is valid at a time, in seconds since the epoch. As above. */
 int judge_dates(const struct chain *chain, int64_t now, struct failure *failure);
-
-/* All there is to certificates that were verified some time ago: judge_trust(),
- * judge_dates() and judge_chain(). */
-int judge_chain_again(const struct session *session, const struct ruling *ruling,
-                      const struct chain *chain, struct peer *peer,
-                      struct failure *failure);
 
 #endif

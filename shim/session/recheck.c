@@ -126,7 +126,7 @@ judge_by(const struct handle *handle, const struct ruling *ruling,
         result = -EPROTO;
     }
     if (result == 0 && policy->recheck) {
-        result = judge_chain(handle->session, ruling, chain, &peer, failure);
+        result = judge_vouched(handle->session, ruling, chain, &peer, failure);
     }
     return result;
 }

@@ -146,7 +146,7 @@ adopt(struct resume *resume, struct chain *chain, int64_t authenticated_s)
     struct failure failure; /* the full handshake that comes instead will tell */
     if (chain == NULL || now_s() >= authenticated_s + LIFETIME_S ||
         judge_dates(chain, time(NULL), &failure) < 0 || !is_known_good(resume, chain) ||
-        judge_chain(resume->session, resume->ruling, chain, &resume->peer, &failure) <
+        judge_vouched(resume->session, resume->ruling, chain, &resume->peer, &failure) <
             0) {
         chain_unref(chain);
         return false;
