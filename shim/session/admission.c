@@ -77,9 +77,17 @@ admission_prepare(WOLFSSL_CTX *ctx, const struct policy_identity *identity,
                                                                                : -ENOMEM;
     }
     wolfSSL_CTX_set_ocsp_status_verify_cb(ctx, keep, NULL);
-    return wolfSSL_CTX_UseOCSPStapling(ctx, WOLFSSL_CSR_OCSP, 0) == WOLFSSL_SUCCESS
-               ? 0
-               : -ENOMEM;
+    return wolfSSL_CTX_EnableOCSPStapling(ctx) == WOLFSSL_SUCCESS ? 0 : -ENOMEM;
+}
+
+int
+admission_ask(const struct admission *admission, WOLFSSL *ssl)
+{
+    if (admission->is_server || admission->asker.identity->ocsp == POLICY_OCSP_OFF) {
+        return 0;
+    }
+    return wolfSSL_UseOCSPStapling(ssl, WOLFSSL_CSR_OCSP, 0) == WOLFSSL_SUCCESS ? 0
+                                                                                : -ENOMEM;
 }
 
 static int

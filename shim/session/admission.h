@@ -29,10 +29,14 @@ void admission_init(struct admission *admission, const struct ruling *ruling,
                     bool is_server);
 void admission_done(struct admission *admission);
 
-/* Has handshakes of a context ask for what is stapled, or offer it.  Returns 0, -ENOMEM.
- * handshake_admission() leads back to the admission. */
+/* Has handshakes of a context keep what is stapled, or offer it, in the admission to
+ * which handshake_admission() leads.  Returns 0, -ENOMEM. */
 int admission_prepare(WOLFSSL_CTX *ctx, const struct policy_identity *identity,
                       bool is_server);
+
+/* Has a client ask for a staple. (That of a WOLFSSL_CTX wolfSSL takes for unasked.)
+ * Returns 0, -ENOMEM. */
+int admission_ask(const struct admission *admission, WOLFSSL *ssl);
 
 /*
  * Judges the peer, as ocsp_judge().

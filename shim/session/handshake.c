@@ -237,7 +237,8 @@ handshake_new(struct session *session, const struct ruling *ruling)
     admission_init(&handshake->admission, ruling, session->is_server);
     handshake->ssl = wolfSSL_new(ctx);
     if (handshake->ssl == NULL ||
-        (!session->is_server && send_server_name(handshake) < 0)) {
+        (!session->is_server && send_server_name(handshake) < 0) ||
+        admission_ask(&handshake->admission, handshake->ssl) < 0) {
         handshake_free(handshake);
         return NULL;
     }

@@ -224,9 +224,9 @@ find_features(struct der_span extensions)
         bool found =
             der_expect(&inner, OID, &part) && der_is(part.value, oid, sizeof(oid));
         (void)der_expect(&inner, BOOLEAN, &part);
-        if (found && der_expect(&inner, OCTET_STRING, &part) &&
-            der_expect(&part.value, SEQUENCE, &item)) {
-            return item.value;
+        if (found && der_expect(&inner, OCTET_STRING, &part)) {
+            struct der_span content = part.value;
+            return der_expect(&content, SEQUENCE, &item) ? item.value : content;
         }
     }
     return (struct der_span){NULL, 0};
@@ -247,11 +247,11 @@ ocsp_must_staple(struct der_span certificate)
     }
     list = item.value;
     while (der_next(&list, &item)) {
-        struct der_span features;
-        if (item.tag != EXTENSIONS || !der_expect(&item.value, SEQUENCE, &item)) {
+        struct der_span extensions = item.value;
+        if (item.tag != EXTENSIONS || !der_expect(&extensions, SEQUENCE, &item)) {
             continue;
         }
-        features = find_features(item.value);
+        struct der_span features = find_features(item.value);
         while (der_expect(&features, INTEGER, &item)) {
             if (item.value.len == 1 && item.value.at[0] == STATUS_REQUEST) {
                 return true;
