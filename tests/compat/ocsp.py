@@ -54,6 +54,8 @@ def client_fate(own, identity, peer=None, version=None, spoken=None):
             except OSError as error:
                 answer.alert = odd.alert_of(error)
         one = inbound.report(server, 0)
+        if one["end"] != "eof":
+            bed.audited("server", event="handshake_failed")
         failed = bed.audit("server", event="handshake_failed")
         print(*[line["detail"] for line in failed])
         equal(one["got"], 0 if failed else 5, "bytes that reached the program")
@@ -81,6 +83,8 @@ def server_fate(own, identity, peer=None, version=None, spoken=None):
             report = outbound.run_client(bed, server.port, identity=identity,
                                          connect_wait="8s")
             wait_until(lambda: server.answers, "the server to see the end")
+        if report["connect"] != "OK":
+            bed.audited("client", event="handshake_failed")
         failed = bed.audit("client", event="handshake_failed")
         print(*[line["detail"] for line in failed])
         equal(server.answers[0].data, b"" if failed else b"MTLS-TEST-MARKER",
