@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
-from certs import CLIENT_NAMES, SERVER_NAMES  # noqa: E402
+from certs import CLIENT_NAMES, SERVER_NAMES, Authority  # noqa: E402
 from harness import Bed, equal, main  # noqa: E402
 from procs import free_port, wait_until  # noqa: E402
 from refused_inbound import report  # noqa: E402
@@ -244,6 +244,75 @@ def test_expired(bed, version):
     line = ask_refused(bed, bed.port, context, session, "certificate_expired",
                        "handshake_failed")
     equal((line["reason"], line["peer_serial"]), ("expired", short.serial), "reason, peer")
+
+
+def put(path, source):
+    """As a list or a policy is brought up to date: by rename."""
+    with open(source, "rb") as file, open(path + ".new", "wb") as new:
+        new.write(file.read())
+    os.rename(path + ".new", path)
+
+
+@for_versions
+def test_revoked(bed, version):
+    """The certificate was good when it was shown; it is not any more."""
+    own = Authority(bed.path("own"), "own-ca")
+    bad = own.issue("bad", CLIENT_NAMES, "clientAuth")
+    good = own.issue("good", CLIENT_NAMES, "clientAuth")
+    crl = bed.path("live.crl")
+    put(crl, own.crl("before"))
+    with Bed(own) as inner:
+        serve(inner, identity=f"crl = {crl}")
+        contexts = [context_for(inner, version, certificate) for certificate in (bad, good)]
+        sessions = []
+        for context in contexts:
+            session = ask(inner.port, context)[1]
+            reused, session = ask(inner.port, context, session)
+            equal(reused, True, "resumed before")
+            sessions.append(session)
+        put(crl, own.crl("after", [bad]))
+        # It is read when a connection comes.
+        wait_until(lambda: ask(inner.port, contexts[1])
+                   and inner.audit("server", event="crl_reloaded"), "the new list")
+        line = ask_refused(inner, inner.port, contexts[0], sessions[0],
+                           "certificate_revoked", "handshake_failed")
+        equal((line["reason"], line["peer_serial"]), ("revoked", bad.serial), "reason, peer")
+        equal(ask(inner.port, contexts[1], sessions[1])[0], True, "the other one, after")
+
+
+@for_versions
+def test_denied_by_a_new_policy(bed, version):
+    serve(bed)
+    context = context_for(bed, version)
+    session = ask(bed.port, context)[1]
+    other = context_for(bed, version, bed.authority.issue("other", CLIENT_NAMES))
+    with open(bed.server_policy, encoding="utf-8") as file:
+        text = file.read()
+    with open(bed.path("new"), "w", encoding="utf-8") as file:
+        file.write(text + f"deny = serial:{bed.client_cert.serial}\n")
+    put(bed.server_policy, bed.path("new"))
+    wait_until(lambda: ask(bed.port, other)
+               and len(bed.audit("server", event="policy_loaded")) > 1, "the new policy")
+    line = ask_refused(bed, bed.port, context, session, "access_denied", "denied")
+    equal(line["reason"], "denied_by_deny", "reason")
+
+
+def test_revoked_server(bed):
+    """The client does not offer to go on with it, and refuses its certificate."""
+    own = Authority(bed.path("own"), "own-ca")
+    crl = bed.path("live.crl")
+    put(crl, own.crl("before"))
+    with Bed(own) as inner:
+        with Reusing(server_context(inner)) as server:
+            inner.pair(port=server.port, client_identity=f"crl = {crl}")
+            client = Asker(inner, server.port)
+            client.all("ask", "ask")
+            put(crl, own.crl("after", [inner.server_cert]))
+            # One that is open at that moment may be cut first.
+            line = wait_until(lambda: client.ask() != "same" and
+                              inner.audit("client", event="handshake_failed"), "refusal")[0]
+            equal(line["reason"], "revoked", "reason")
+            equal(client.ask(), "OSError", "the next answer")
 
 
 # ---- more than one process ---------------------------------------------------------------
