@@ -425,7 +425,8 @@ service_stop(void)
     }
     pthread_join(thread, NULL);
     pthread_mutex_lock(&service_mutex);
-    stopping = running = sleeping = false;
+    stopping = sleeping = false;
+    running = false;
     started = false;
     pthread_mutex_unlock(&service_mutex);
 }
