@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "config/certs.h"
-#include "shim/session/anchor.h"
 #include "shim/session/context.h"
 #include "shim/session/peer_der.h"
 #include "shim/session/revocation.h"
@@ -79,32 +78,12 @@ judge_chain(const struct session *session, const struct ruling *ruling,
     return judge_vouched(session, ruling, chain, peer, failure);
 }
 
-/* Some path leads to an anchor, whatever the dates on it. */
-static bool
-is_vouched_for(const struct material_blob *trust, const struct chain *chain)
-{
-    WOLFSSL_CERT_MANAGER *manager = wolfSSL_CertManagerNew();
-    bool is = manager != NULL &&
-              wolfSSL_CertManagerLoadCABuffer(manager, trust->data, (long)trust->len,
-                                              WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS &&
-              anchor_vouches(manager, chain);
-    wolfSSL_CertManagerFree(manager);
-    return is;
-}
-
 int
 judge_trust(const struct session *session, const struct ruling *ruling,
             const struct chain *chain, struct failure *failure)
 {
-    struct context *context = ruling_context(ruling);
-    int result =
-        path_check(context_anchors(context), chain, session->is_server, failure);
-    if (result < 0 &&
-        (failure->reason == REASON_EXPIRED || failure->reason == REASON_NOT_YET_VALID) &&
-        is_vouched_for(&context_material(context)->trust, chain)) {
-        result = 0;
-    }
-    return result;
+    return path_check_but_dates(context_anchors(ruling_context(ruling)), chain,
+                                session->is_server, failure);
 }
 
 static int

@@ -220,6 +220,22 @@ def test_expired_and_kept(bed):
     equal(bed.audit("server", event="cut"), [], "cut connections")
 
 
+def test_expired_and_kept_when_trust_changes(bed):
+    """The path is looked at anew, the dates on it are not; an end of trust counts."""
+    trust, live = trusting(bed, bed.authority)
+    conn = live.open(odd.client_context(bed.authority, short(bed, 3)))
+    time.sleep(4)
+    other = Authority(bed.path("other"), "other-ca")
+    both = open(other.pem, "rb").read() + open(bed.authority.pem, "rb").read()
+    replace(trust, bed.write("both.pem", both))
+    bed.audited("server", event="trust_reloaded")
+    time.sleep(1)
+    live.ping(conn)
+    replace(trust, other.pem)
+    wait_until(lambda: live.ends(conn), "the end", 3)
+    equal(bed.audited("server", event="cut")["reason"], "unknown_ca", "reason")
+
+
 def test_list_goes_out_of_date(bed):
     crl = bed.authority.crl("soon", days=(-1, 4 / 86400))
     live = Live(bed, identity=f"crl = {crl}")
