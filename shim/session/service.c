@@ -348,7 +348,9 @@ serve(void *unused)
             ticked = now;
             tick();
         }
-        reload_look();
+        if (atomic_load(&table_count) > 0) {
+            reload_look();
+        }
         if (recheck_is_due()) {
             (void)recheck_run();
         }

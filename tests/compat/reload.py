@@ -336,7 +336,7 @@ def test_no_calls_of_a_program_without_connections(bed):
     live = Live(bed)
     live.open().close()
     bed.audited("server", event="closed")
-    time.sleep(1.5)  # for what is left to do for the closed one
+    time.sleep(3)  # lingering for the closed one, and the last look, take a second each
     lines = traced(live, 3, lambda: time.sleep(0.1))
     waits = ("accept4(", "restart_syscall(", "epoll_wait(")  # begun before that
     calls = [line for line in lines if not any(wait in line for wait in waits)]
