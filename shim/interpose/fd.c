@@ -10,6 +10,7 @@
 #include "shim/interpose/governed.h"
 #include "shim/interpose/memory.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/unconnected.h"
 #include "shim/interpose/wait.h"
 
 int
@@ -80,7 +81,8 @@ note_copy(int fd, int copy)
     }
     int end = (copy > fd ? copy : fd) + 1;
     int seen = atomic_load(&copies_end);
-    if (copy >= 0 && end > seen && !table_governs(fd) && govern_may(copy)) {
+    if (copy >= 0 && end > seen && unconnected_had_tcp() && !table_governs(fd) &&
+        govern_may(copy)) {
         while (seen < end && !atomic_compare_exchange_weak(&copies_end, &seen, end)) {
         }
     }
@@ -211,11 +213,26 @@ dup(int fd)
     return (int)real_way_out(share_or_close(fd, copy), errno_before);
 }
 
+static int
+onto_plain(int fd, int copy, int flags)
+{
+    if (real.dup3(fd, copy, flags) < 0) {
+        return -errno;
+    }
+    epoll_closed(copy);
+    note_copy(fd, copy);
+    return copy;
+}
+
 /* The copy is governed before it exists, so that there is no moment in which it is not.
  */
 static int
 dup_onto(int fd, int copy, int flags)
 {
+    bool owned = table_owned(fd) || table_owned(copy);
+    if (!owned && !table_has(fd) && !table_has(copy)) {
+        return onto_plain(fd, copy, flags);
+    }
     if (table_owned(fd) || real.fcntl(fd, F_GETFD) < 0) {
         return -EBADF;
     }

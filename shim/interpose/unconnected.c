@@ -12,6 +12,14 @@
 #define IPPROTO_MPTCP 262
 #endif
 
+static _Atomic bool had_tcp;
+
+bool
+unconnected_had_tcp(void)
+{
+    return atomic_load_explicit(&had_tcp, memory_order_relaxed);
+}
+
 /* Whatever the policy is now: another one may be loaded before somebody connects. */
 static bool
 is_of_interest(void)
@@ -22,6 +30,7 @@ is_of_interest(void)
 static void
 mark(int fd)
 {
+    atomic_store(&had_tcp, true);
     table_mark(fd, TABLE_UNCONNECTED);
     stdio_governed(fd); /* libc's own streams ask nobody */
 }
@@ -61,8 +70,11 @@ unconnected_look(int fd)
 {
     union session_address remote;
     int errno_before = errno;
-    if (is_of_interest() && govern_may(fd) && !listens(fd) &&
-        !is_connected(fd, &remote)) {
+    bool tcp = is_of_interest() && govern_may(fd);
+    if (tcp) {
+        atomic_store(&had_tcp, true);
+    }
+    if (tcp && !listens(fd) && !is_connected(fd, &remote)) {
         mark(fd);
     } else {
         table_mark(fd, TABLE_UNMARKED);

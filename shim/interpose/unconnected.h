@@ -18,6 +18,9 @@ void unconnected_look(int fd);
 /* fd is such a socket again, since a connect() has failed or was dissolved. */
 void unconnected_again(int fd);
 
+/* Whether this process has had a TCP socket: else nothing that it copies is one. */
+bool unconnected_had_tcp(void);
+
 /* table_acquire() for calls that move data: see unconnected_acquire(). */
 struct handle *unconnected_acquire_slow(int fd);
 

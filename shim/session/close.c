@@ -143,7 +143,7 @@ session_close_all(void)
 {
     int64_t start_ms = session_now_ms();
     int64_t bound_ms;
-    if (session_is_stranger()) {
+    if (!session_was_made() || session_is_stranger()) {
         return;
     }
     do {

@@ -35,6 +35,12 @@ session_is_stranger(void)
     return holder_id(getpid()) != session_self();
 }
 
+bool
+session_was_made(void)
+{
+    return atomic_load_explicit(&own_id, memory_order_relaxed) != 0;
+}
+
 void
 session_fork_enter(void)
 {
@@ -131,9 +137,10 @@ inherit(struct handle *handle, void *context)
 void
 session_fork_child(void)
 {
-    int64_t parent = session_self();
-    holder_forked(parent);
-    atomic_store(&own_id, 0);
+    int64_t parent = atomic_exchange(&own_id, 0);
+    if (parent != 0) {
+        holder_forked(parent);
+    }
     chain_fork_done();
     table_unlock();
     ocsp_query_fork_child();

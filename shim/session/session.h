@@ -328,6 +328,9 @@ int64_t session_self(void);
  * may be sharing our memory with its parent. */
 bool session_is_stranger(void);
 
+/* Whether this process has or had a session. */
+bool session_was_made(void);
+
 /* How long things may take; from the policy. */
 struct session_limits {
     _Atomic int64_t handshake_timeout_ms;
