@@ -226,6 +226,17 @@ ticket_rests(const struct handle *handle, int64_t now)
     return ticket_waits(handle) && now < handle->session->opened_ms + TICKET_MS;
 }
 
+/* Nothing has come that the program has yet to read, and answer: a first look, without a
+ * dup. Should the fd have become another one's, that takes no harm from being peeked at. */
+static bool
+is_silent(const struct handle *handle)
+{
+    uint8_t byte;
+    return system_calls.recv(atomic_load(&handle->fd_hint), &byte, 1,
+                             MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
+}
+
 static void
 step(struct handle *handle, int64_t now)
 {
@@ -240,7 +251,7 @@ step(struct handle *handle, int64_t now)
     if (idle && ticket_rests(handle, now)) {
         return;
     }
-    idle = idle && !ticket_waits(handle);
+    idle = idle && !(ticket_waits(handle) && is_silent(handle));
     if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) || !has_fd(handle)) {
         unwatch(handle);
