@@ -16,8 +16,8 @@ struct certs_one {
     int error;    /* wolfSSL's; 0, or what follows is not filled in */
     bool has_weak_key, has_weak_signature; /* strength.h; weak has the words */
     char weak[STRENGTH_WORDS_LEN];
-    bool is_self_signed;          /* subject and issuer are the same */
-    bool may_serve, may_ask;      /* extended key usage: as a server, as a client */
+    bool is_self_signed;     /* subject and issuer are the same */
+    bool may_serve, may_ask; /* extended key usage: as a server, as a client */
     bool is_ca;
     int64_t not_before; /* seconds since the epoch */
     int64_t not_after;

@@ -170,7 +170,9 @@ print_winner(FILE *out, const struct policy_rule *rule,
                     rule->identity->expired_crl_is_insecurely_used ? "warn" : "refuse");
         }
         fprintf(out, "  TLS         %s\n",
-                rule->identity->min_version == 0x0304 ? "1.3" : "1.2 or 1.3");
+                rule->identity->min_version == 0x0304   ? "1.3"
+                : rule->identity->max_version == 0x0303 ? "1.2"
+                                                        : "1.2 or 1.3");
     }
     print_verify(out, rule, facts);
     print_peers(out, "  allow       ", rule->allow, rule->allow_count);

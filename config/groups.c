@@ -9,6 +9,8 @@ const struct groups_entry groups_list[] = {
     {"P-521", "SECP521R1", 25},       {NULL, NULL, 0},
 };
 
+const char *const groups_usual[] = {"X25519", "P-256", "P-384", NULL};
+
 const struct groups_entry *
 groups_find(const char *name)
 {

@@ -17,6 +17,9 @@ struct groups_entry {
 /* All of them; a NULL name ends the list. */
 extern const struct groups_entry groups_list[];
 
+/* The names of those that are offered without a list; NULL-terminated. */
+extern const char *const groups_usual[];
+
 /* Returns  the group of this name, NULL when the shim does not speak it. */
 const struct groups_entry *groups_find(const char *name);
 

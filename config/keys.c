@@ -29,10 +29,11 @@ static const struct keys_entry keys[] = {
     {"ocsp_responder", KEYS_IDENTITY, KEYS_TEXT, false},
     {"ocsp_timeout", KEYS_IDENTITY, KEYS_TEXT, false},
     {"min_version", KEYS_IDENTITY, KEYS_TEXT, false},
+    {"max_version", KEYS_IDENTITY, KEYS_TEXT, false},
     {"ciphers", KEYS_IDENTITY, KEYS_WORDS, false},
     {"groups", KEYS_IDENTITY, KEYS_WORDS, false},
     {"session_tickets", KEYS_IDENTITY, KEYS_TEXT, false},
-    {"signature_algorithms", KEYS_IDENTITY, KEYS_WORDS, LATER},
+    {"signature_algorithms", KEYS_IDENTITY, KEYS_WORDS, false},
 
     {"service", KEYS_RULE, KEYS_TEXT, false},
     {"program", KEYS_RULE, KEYS_TEXT, false},

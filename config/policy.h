@@ -91,8 +91,10 @@ struct policy_identity {
     uint16_t max_version;
     bool session_tickets;       /* session_tickets = on */
     const char *const *ciphers; /* IANA names in order, NULL-terminated; NULL = default */
-    const char *const *groups;  /* names of the TLS groups in order; NULL = default */
-    unsigned index;             /* position in policy->identities */
+    /* IANA's names of what peers may sign with; NULL = default */
+    const char *const *signature_algorithms;
+    const char *const *groups; /* names of the TLS groups in order; NULL = default */
+    unsigned index;            /* position in policy->identities */
 };
 
 struct policy_rule {

@@ -2,6 +2,7 @@
 #include "config/section.h"
 
 #include "config/groups.h"
+#include "config/sigalgs.h"
 #include "config/suites.h"
 #include "config/url.h"
 #include "config/value.h"
@@ -82,10 +83,10 @@ is_repeated(const struct draft_setting *setting, const struct draft_item *item)
     return false;
 }
 
-/* Returns whether a suite may stand in the list; *newest grows to its version. */
+/* Returns whether a suite may stand in the list; the versions grow to hold its own. */
 static bool
 check_cipher(struct build *build, const struct draft_setting *setting,
-             const struct draft_item *item, unsigned *newest)
+             const struct draft_item *item, unsigned *oldest, unsigned *newest)
 {
     const struct suites_entry *suite = suites_find(item->text);
 
@@ -100,6 +101,7 @@ check_cipher(struct build *build, const struct draft_setting *setting,
         return false;
     }
     *newest = suite->version > *newest ? suite->version : *newest;
+    *oldest = suite->version < *oldest ? suite->version : *oldest;
     return true;
 }
 
@@ -110,6 +112,7 @@ set_ciphers(struct build *build, const struct draft_section *section,
     const struct draft_setting *setting = draft_get(section, "ciphers");
     const char **names;
     unsigned newest = 0;
+    unsigned oldest = TLS_1_3 + 1;
     bool good = true;
     size_t count = 0;
 
@@ -120,11 +123,14 @@ set_ciphers(struct build *build, const struct draft_section *section,
     for (struct draft_item *item = setting->items; names != NULL && item != NULL;
          item = item->next) {
         names[count++] = item->text;
-        good = check_cipher(build, setting, item, &newest) && good;
+        good = check_cipher(build, setting, item, &oldest, &newest) && good;
     }
     if (good && names != NULL && newest < identity->min_version) {
         build_problem(build, setting->line,
                       "ciphers: none of them is for TLS 1.3, and min_version is 1.3");
+    } else if (good && names != NULL && oldest > identity->max_version) {
+        build_problem(build, setting->line,
+                      "ciphers: none of them is for TLS 1.2, and max_version is 1.2");
     } else if (good && names != NULL && newest < identity->max_version) {
         /* Two ends would agree on TLS 1.3 first, and then have no suite for it. */
         identity->max_version = (uint16_t)newest;
@@ -158,16 +164,52 @@ set_groups(struct build *build, const struct draft_section *section,
 }
 
 static void
+set_signature_algorithms(struct build *build, const struct draft_section *section,
+                         struct policy_identity *identity)
+{
+    const struct draft_setting *setting = draft_get(section, "signature_algorithms");
+    const char **names;
+    size_t count = 0;
+
+    if (value_text(setting) == NULL) {
+        return;
+    }
+    names = build_alloc(build, setting->count + 1, sizeof(*names));
+    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
+         item = item->next) {
+        if (sigalgs_find(item->text) == NULL) {
+            build_problem(build, item->line,
+                          "signature_algorithms: '%s' is none that mtls-shim takes",
+                          item->text);
+        } else if (is_repeated(setting, item)) {
+            build_problem(build, item->line, "signature_algorithms: '%s' again",
+                          item->text);
+        }
+        names[count++] = item->text;
+    }
+    identity->signature_algorithms = names;
+}
+
+static void
 set_versions(struct build *build, const struct draft_section *section,
              struct policy_identity *identity)
 {
     static const struct value_word versions[] = {
         {"1.2", TLS_1_2, false}, {"1.3", TLS_1_3, false}, {NULL, 0, false}};
+    const struct draft_setting *newest = draft_get(section, "max_version");
     int version = TLS_1_3;
 
     value_choose(build, draft_get(section, "min_version"), versions, &version);
     identity->min_version = (uint16_t)version;
-    identity->max_version = TLS_1_3;
+    version = TLS_1_3;
+    value_choose(build, newest, versions, &version);
+    identity->max_version = (uint16_t)version;
+    if (identity->min_version > identity->max_version) {
+        build_problem(build, newest->line,
+                      "max_version: 1.2 is older than min_version, which is 1.3 unless "
+                      "it is set");
+        identity->max_version = TLS_1_3;
+    }
 }
 
 static void
@@ -257,6 +299,7 @@ fill(struct build *build, const struct draft_section *section,
     set_versions(build, section, identity);
     set_ciphers(build, section, identity);
     set_groups(build, section, identity);
+    set_signature_algorithms(build, section, identity);
     set_session_tickets(build, section, identity);
     set_ocsp(build, section, identity);
 }

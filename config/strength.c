@@ -20,7 +20,10 @@ struct known {
     const char *weak;
 };
 
-#define KNOWN(oid, weak) {(oid), sizeof(oid) - 1, (weak)}
+#define KNOWN(oid, weak)                                                                 \
+    {                                                                                    \
+        (oid), sizeof(oid) - 1, (weak)                                                   \
+    }
 
 static const struct known curves[] = {
     KNOWN("\x2a\x86\x48\xce\x3d\x03\x01\x07", NULL), /* P-256 */

@@ -42,7 +42,8 @@ offer(WOLFSSL *ssl, void *unused)
     return WOLFSSL_OCSP_STATUS_CB_OK;
 }
 
-/* wolfSSL's own opinion does not count: it knows no issuer (path.h), and keeps nothing. */
+/* wolfSSL's own opinion does not count: it knows no issuer (path.h), and keeps nothing.
+ */
 static int
 keep(WOLFSSL *ssl, int error, byte *response, word32 len, word32 i, void *unused)
 {

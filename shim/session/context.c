@@ -17,6 +17,7 @@
 #include "config/problem.h"
 #include "shim/session/admission.h"
 #include "shim/session/resume.h"
+#include "shim/session/signing.h"
 #include "shim/session/suite.h"
 
 struct held {
@@ -256,10 +257,9 @@ set_ciphers(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
 static int
 set_groups(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
 {
-    static const char *const usual[] = {"X25519", "P-256", "P-384", NULL};
     int groups[GROUPS_COUNT_MAX];
     int count = 0;
-    const char *const *name = identity->groups != NULL ? identity->groups : usual;
+    const char *const *name = identity->groups != NULL ? identity->groups : groups_usual;
     for (; *name != NULL && count < GROUPS_COUNT_MAX; name++) {
         const struct groups_entry *group = groups_find(*name);
         if (group == NULL) {
@@ -300,6 +300,7 @@ make(const struct policy_identity *identity, const struct material *material,
                                           (long)material->key.len,
                                           WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
         set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0 ||
+        signing_set(ctx, identity) < 0 ||
         admission_prepare(ctx, identity, is_server) < 0) {
         wolfSSL_CTX_free(ctx);
         return NULL;

@@ -14,8 +14,10 @@
 #include "config/groups.h"
 #include "shim/session/context.h"
 #include "shim/session/judge.h"
+#include "shim/session/offer.h"
 #include "shim/session/refusal.h"
 #include "shim/session/resume.h"
+#include "shim/session/signing.h"
 #include "shim/session/suite.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
@@ -178,7 +180,8 @@ verify(int is_good, WOLFSSL_X509_STORE_CTX *store)
     if (handshake->judged < 0) {
         return 0;
     }
-    if (!is_good && store->error != ASN_NO_SIGNER_E && store->error != ASN_SELF_SIGNED_E) {
+    if (!is_good && store->error != ASN_NO_SIGNER_E &&
+        store->error != ASN_SELF_SIGNED_E) {
         handshake->is_certificate_error = true;
         return 0;
     }
@@ -285,12 +288,51 @@ describe_unread(struct handshake *handshake)
     }
 }
 
+/* What nothing was found in common of. */
+static bool
+is_mismatch(enum reason reason)
+{
+    return reason == REASON_VERSION_MISMATCH || reason == REASON_CIPHER_MISMATCH;
+}
+
 static int
 explain_alert(struct handshake *handshake, int alert)
 {
-    failure_set(&handshake->failure, refusal_of_alert(alert), "the peer refused: %s",
-                refusal_alert_name(alert));
+    const struct policy_identity *identity = handshake->ruling.rule->identity;
+    enum reason reason = refusal_of_alert(alert);
+    const char *name = refusal_alert_name(alert);
+    char ours[OFFER_LEN];
+    /* Before it has shown a certificate, a server has seen no more than what we offer. */
+    if (handshake->session->is_server || handshake->asked ||
+        !(is_mismatch(reason) || refusal_is_mismatch(alert))) {
+        failure_set(&handshake->failure, reason, "the peer refused: %s", name);
+    } else {
+        offer_of_identity(identity, reason, ours);
+        failure_set(&handshake->failure, reason, "the peer refused: %s; we offer %s",
+                    name, ours);
+    }
     return -ECONNRESET;
+}
+
+/* The ClientHello is still there: it is what wolfSSL has refused. */
+static void
+explain_mismatch(struct handshake *handshake, enum reason reason, const char *words)
+{
+    const uint8_t *record = handshake->in;
+    size_t len = RECORD_HEADER_LEN + ((size_t)record[3] << 8 | record[4]);
+    char theirs[OFFER_LEN] = "";
+    char ours[OFFER_LEN];
+    if (handshake->session->is_server && len <= sizeof(handshake->in)) {
+        offer_of_peer(record, len, reason, theirs);
+    }
+    offer_of_identity(handshake->ruling.rule->identity, reason, ours);
+    if (theirs[0] != '\0') {
+        failure_set(&handshake->failure, reason, "the peer offers %s; we take %s", theirs,
+                    ours);
+    } else {
+        failure_set(&handshake->failure, reason, "%s (%s); we offer %s",
+                    reason_words(reason), words, ours);
+    }
 }
 
 static int
@@ -317,7 +359,11 @@ explain(struct handshake *handshake, int error)
         reason = REASON_BAD_CERTIFICATE;
     }
     wolfSSL_ERR_error_string_n((unsigned long)error, words, sizeof(words));
-    failure_set(&handshake->failure, reason, "%s (%s)", reason_words(reason), words);
+    if (is_mismatch(reason)) {
+        explain_mismatch(handshake, reason, words);
+    } else {
+        failure_set(&handshake->failure, reason, "%s (%s)", reason_words(reason), words);
+    }
     describe_unread(handshake);
     if (alerts.last_tx.level != ALERT_FATAL) {
         bool is_proof = error == SIG_VERIFY_E || error == VERIFY_SIGN_ERROR;
@@ -373,6 +419,21 @@ check_group(struct handshake *handshake)
     return -EPROTO;
 }
 
+/* A server of TLS 1.2 again: see signing.h. */
+static int
+check_signature(struct handshake *handshake)
+{
+    const struct policy_identity *identity = handshake->ruling.rule->identity;
+    if (handshake->session->resumed || !handshake->session->is_server ||
+        signing_was_met(handshake->ssl, identity)) {
+        return 0;
+    }
+    (void)SendAlert(handshake->ssl, ALERT_FATAL, ALERT_HANDSHAKE_FAILURE);
+    failure_set(&handshake->failure, REASON_CIPHER_MISMATCH,
+                "the peer has signed with none of signature_algorithms");
+    return -EPROTO;
+}
+
 int
 handshake_step(struct handshake *handshake)
 {
@@ -383,6 +444,7 @@ handshake_step(struct handshake *handshake)
     if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
         int result = handshake->vouched ? 0 : accept_resumed(handshake);
         result = result == 0 ? check_group(handshake) : result;
+        result = result == 0 ? check_signature(handshake) : result;
         handshake->is_done = result == 0;
         return result;
     }
@@ -441,6 +503,32 @@ refuse_record(struct handshake *handshake, int alert, const char *what)
     return -EPROTO;
 }
 
+/* The first record. Returns 1: wolfSSL may see it; -EPROTO. */
+static int
+check_hello(struct handshake *handshake)
+{
+    const struct policy_identity *identity = handshake->ruling.rule->identity;
+    const uint8_t *record = handshake->in;
+    size_t len = handshake->in_len;
+    char theirs[OFFER_LEN];
+    char ours[OFFER_LEN];
+    enum reason reason = handshake->session->is_server
+                             ? offer_check_client(record, len, identity)
+                             : offer_check_server(record, len, identity, theirs);
+    if (reason == REASON_NONE) {
+        return 1;
+    }
+    if (handshake->session->is_server) {
+        explain_mismatch(handshake, reason, reason_words(reason));
+    } else {
+        offer_of_identity(identity, reason, ours);
+        failure_set(&handshake->failure, reason, "the peer wants %s; we offer %s", theirs,
+                    ours);
+    }
+    (void)SendAlert(handshake->ssl, ALERT_FATAL, refusal_alert(reason));
+    return -EPROTO;
+}
+
 int
 handshake_got(struct handshake *handshake, size_t len)
 {
@@ -450,8 +538,9 @@ handshake_got(struct handshake *handshake, size_t len)
         return 0;
     }
     if (handshake->in_want > RECORD_HEADER_LEN) {
+        bool is_first = !handshake->saw_record;
         handshake->saw_record = true;
-        return 1;
+        return is_first ? check_hello(handshake) : 1;
     }
     const uint8_t *header = handshake->in;
     size_t body = (size_t)header[3] << 8 | header[4];

@@ -44,8 +44,7 @@ struct search {
     bool is_readable[CHAIN_COUNT_MAX];
 };
 
-/* ---- anchors
- * --------------------------------------------------------------------------- */
+/* ---- anchors ---------------------------------------------------------------------- */
 
 static int
 add_anchor(struct path_anchors *anchors, const struct pem_block *block)
@@ -113,8 +112,7 @@ path_anchors_free(struct path_anchors *anchors)
     free(anchors);
 }
 
-/* ---- one path
- * -------------------------------------------------------------------------- */
+/* ---- one path --------------------------------------------------------------------- */
 
 static enum reason
 reason_of(int error)
@@ -305,8 +303,7 @@ verify(const struct search *search, struct der_span anchor)
     return result;
 }
 
-/* ---- the search
- * ------------------------------------------------------------------------ */
+/* ---- the search ------------------------------------------------------------------- */
 
 static bool
 is_on_path(const struct search *search, int i)

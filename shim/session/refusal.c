@@ -98,6 +98,14 @@ refusal_of_alert(int alert)
     }
 }
 
+bool
+refusal_is_mismatch(int alert)
+{
+    enum { INSUFFICIENT_SECURITY = 71 };
+    return alert == ALERT_HANDSHAKE_FAILURE || alert == ALERT_PROTOCOL_VERSION ||
+           alert == INSUFFICIENT_SECURITY;
+}
+
 enum reason
 refusal_of_error(int error)
 {

@@ -1,8 +1,11 @@
 /*
- * What a refused handshake is called: by us in the log, and in the alert that the peer gets.
+ * What a refused handshake is called: by us in the log, and in the alert that the peer
+ * gets.
  */
 #ifndef SHIM_SESSION_REFUSAL_H
 #define SHIM_SESSION_REFUSAL_H
+
+#include <stdbool.h>
 
 #include "shim/session/reason.h"
 
@@ -33,6 +36,9 @@ const char *refusal_alert_name(int alert);
 
 /* What an alert of the peer means. */
 enum reason refusal_of_alert(int alert);
+
+/* Whether an alert may come from there being nothing in common. */
+bool refusal_is_mismatch(int alert);
 
 /* What an error of wolfSSL means. */
 enum reason refusal_of_error(int error);

@@ -97,8 +97,8 @@ class Case:
     identity    more lines of the identity's section
     rule        more lines of the rule; inbound, outbound: of that direction only
     host        what the client dials: an address, or a name that it resolves
-    peer        how the peer is odd: maximum (version, for OpenSSL), priority (added, for
-                GnuTLS), ciphers (for OpenSSL), trust (a path: it verifies us)
+    peer        how the peer is odd: any_version (OpenSSL: 1.2, too), priority (added, for
+                GnuTLS), ciphers (for OpenSSL), trust (papers: it verifies us by them)
     """
     name: str
     paper: "papers.Paper | None"
@@ -179,15 +179,15 @@ def _openssl_context(run):
     # What is weak is refused by the shim, not by the peer that shows it.
     context.set_ciphers(peer.get("ciphers", "ALL:@SECLEVEL=0"))
     version = {"1.3": ssl.TLSVersion.TLSv1_3, "1.2": ssl.TLSVersion.TLSv1_2,
-               "1.1": ssl.TLSVersion.TLSv1_1}[peer.get("maximum", run.version)]
-    context.minimum_version = min(version, ssl.TLSVersion.TLSv1_2)
+               "1.1": ssl.TLSVersion.TLSv1_1}[run.version]
+    context.minimum_version = ssl.TLSVersion.TLSv1_2 if peer.get("any_version") else version
     context.maximum_version = version
     if run.case.paper is not None:
         context.load_cert_chain(run.case.paper.pem(), run.case.paper.key_path)
     if is_server or "trust" in peer:
         # A server asks for a certificate only when it verifies one.
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(peer.get("trust") or bundle(ROOT))
+        context.load_verify_locations(bundle(*peer.get("trust", (ROOT,))))
     return context
 
 
@@ -217,7 +217,8 @@ def _talk_openssl(run, sock, answer):
 def _talk_gnutls(run, sock, answer):
     paper, peer = run.case.paper, run.case.peer
     priority = f"NORMAL:-VERS-ALL:+VERS-TLS{run.version}" + peer.get("priority", "")
-    conn = gnutls.Session(sock, run.role == "client", priority, peer.get("trust"),
+    trust = bundle(*peer["trust"]) if "trust" in peer else None
+    conn = gnutls.Session(sock, run.role == "client", priority, trust,
                           [one.der for one in paper.sent()] if paper else [],
                           paper and paper.key_path, paper and paper.public_key)
     try:
@@ -514,6 +515,11 @@ def check_refused(run, said, answer, line):
 def play(stage, run):
     since = stage.since(run)
     said, answer = stage.connect(run)
+    play_verdict(stage, run, said, answer, since)
+
+
+def play_verdict(stage, run, said, answer, since):
+    """Looks at how a connection went, by all who were there and by the log."""
     line = stage.verdict(run, since)
     (check_accepted if isinstance(run.want, Accepted) else check_refused)(
         run, said, answer, line)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The policy's keys in the code and in mtls-shim-policy(5) are the same set, and so are
-# those that are not supported yet, the cipher suites and the groups.
+# those that are not supported yet, the cipher suites, groups and signature algorithms.
 set -euo pipefail
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
@@ -43,8 +43,13 @@ same "every row of the table is read" "$(grep -cE '^    \{"' "$ROOT/config/keys.
 same "cipher suites" "$(grep -oE '"TLS_[A-Z0-9_]+"' "$ROOT/config/suites.c" | tr -d '"')" \
     "$(sed -n 's/^\.Li \(TLS_.*\)/\1/p' "$page")"
 
-same "groups" "$(grep -oE '"(X|P-)[A-Z0-9]+"' "$ROOT/config/groups.c" | tr -d '"')" \
+same "groups" "$(sed '/groups_usual/d' "$ROOT/config/groups.c" | grep -oE '"(X|P-)[A-Z0-9]+"' |
+    tr -d '"')" \
     "$(sed -n '/^\.It Cm groups/,/^\.It Cm sig/s/^\.Li \([^ ]*\).*/\1/p' "$page")"
+
+same "signature algorithms" \
+    "$(grep -oE '"[a-z]+[a-z0-9_]+[0-9]"' "$ROOT/config/sigalgs.c" | tr -d '"')" \
+    "$(sed -n '/^\.It Cm signature_algorithms/,/^\.El/s/^\.Li //p' "$page")"
 
 # The page's own examples hold what they promise.
 example() { # NUMBER
