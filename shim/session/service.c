@@ -438,14 +438,8 @@ service_stop(void)
     }
     pthread_join(thread, NULL);
     pthread_mutex_lock(&service_mutex);
-<<<<<<< Updated upstream
     stopping = sleeping = false;
     running = false;
-=======
-    stopping = false;
-    running = false;
-    sleeping = false;
->>>>>>> Stashed changes
     started = false;
     pthread_mutex_unlock(&service_mutex);
 }
