@@ -280,10 +280,11 @@ BINDIR = $(DESTDIR)$(PREFIX)/bin
 LIBDIR = $(DESTDIR)$(PREFIX)/lib/mtls-shim
 INCDIR = $(DESTDIR)$(PREFIX)/include
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
+DATADIR = $(DESTDIR)$(PREFIX)/share/mtls-shim
 BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 install: all  ## install under PREFIX (/usr/local), staged in DESTDIR
-	$(Q)$(INSTALL) -d $(BINDIR) $(LIBDIR) $(INCDIR) $(BASHDIR) \
+	$(Q)$(INSTALL) -d $(BINDIR) $(LIBDIR) $(INCDIR) $(DATADIR) $(BASHDIR) \
 	    $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
 	$(Q)$(INSTALL) -m 755 $(RUN) $(CTL) $(BINDIR)
 	$(Q)$(INSTALL) -m 644 $(SHIM) $(LIBDIR)
@@ -294,6 +295,7 @@ install: all  ## install under PREFIX (/usr/local), staged in DESTDIR
 	    $(INSTALL) -m 644 $$page $(MANDIR)/man5/mtls-shim-policy.5; done
 	$(Q)for page in $(wildcard shim/mtls-shim.7); do \
 	    $(INSTALL) -m 644 $$page $(MANDIR)/man7; done
+	$(Q)$(INSTALL) -m 644 shim/audit.schema.json $(DATADIR)
 	$(Q)$(INSTALL) -m 644 tools/completion/mtls-shim.bash $(BASHDIR)/mtls-run
 	$(Q)ln -sf mtls-run $(BASHDIR)/mtlsctl
 
@@ -301,8 +303,8 @@ uninstall:  ## remove what install put there
 	$(Q)rm -f $(BINDIR)/mtls-run $(BINDIR)/mtlsctl $(LIBDIR)/libmtls_shim.so \
 	    $(INCDIR)/mtls_shim.h $(MANDIR)/man1/mtls-run.1 $(MANDIR)/man1/mtlsctl.1 \
 	    $(MANDIR)/man5/mtls-shim-policy.5 $(MANDIR)/man7/mtls-shim.7 \
-	    $(BASHDIR)/mtls-run $(BASHDIR)/mtlsctl
-	$(Q)rmdir $(LIBDIR) 2>/dev/null || true
+	    $(DATADIR)/audit.schema.json $(BASHDIR)/mtls-run $(BASHDIR)/mtlsctl
+	$(Q)rmdir $(LIBDIR) $(DATADIR) 2>/dev/null || true
 
 clean:  ## remove what was built here, keep wolfSSL
 	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-* \

@@ -51,7 +51,8 @@ enum policy_log {
     POLICY_LOG_NONE,
     POLICY_LOG_FILE,
     POLICY_LOG_STDERR,
-    POLICY_LOG_SYSLOG
+    POLICY_LOG_SYSLOG,
+    POLICY_LOG_JOURNALD
 };
 enum policy_log_level {
     POLICY_LEVEL_ERROR,
@@ -120,6 +121,7 @@ struct policy {
     enum policy_log log;
     const char *log_path;
     enum policy_log_level log_level;
+    int64_t log_rate; /* lines a second of what strangers can cause; 0 = no limit */
     int64_t handshake_timeout_ms;
     int64_t connect_wait_ms;
     bool recheck; /* open connections are judged again by what is new */

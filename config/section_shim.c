@@ -9,6 +9,8 @@
 #define HANDSHAKE_TIMEOUT_MIN_MS 100
 #define HANDSHAKE_TIMEOUT_MAX_MS 600000
 #define CONNECT_WAIT_MS 500
+#define LOG_RATE 100
+#define LOG_RATE_MAX 1000000
 #define DAY_MS INT64_C(86400000)
 #define EXPIRY_WARNING_MS (14 * DAY_MS)
 #define EXPIRY_WARNING_MAX_MS (3650 * DAY_MS)
@@ -34,10 +36,34 @@ set_log(struct build *build, const struct draft_section *section)
         build->policy->log = POLICY_LOG_STDERR;
     } else if (strcmp(log, "syslog") == 0) {
         build->policy->log = POLICY_LOG_SYSLOG;
+    } else if (strcmp(log, "journald") == 0) {
+        build->policy->log = POLICY_LOG_JOURNALD;
     } else {
         build->policy->log = POLICY_LOG_FILE;
         build->policy->log_path = build_path(build, log);
     }
+}
+
+/* "100/s"; 0 is no limit. */
+static void
+set_log_rate(struct build *build, const struct draft_setting *setting)
+{
+    const char *text = value_text(setting);
+    uint64_t rate;
+
+    if (text == NULL) {
+        return;
+    }
+    size_t digits = strspn(text, "0123456789");
+    bool has_unit = strcmp(text + digits, "/s") == 0;
+    if (!value_number(text, digits, LOG_RATE_MAX, &rate) ||
+        (!has_unit && strcmp(text, "0") != 0)) {
+        build_problem(build, setting->line,
+                      "log_rate: '%s': want 1/s to %d/s, or 0 for no limit", text,
+                      LOG_RATE_MAX);
+        return;
+    }
+    build->policy->log_rate = (int64_t)rate;
 }
 
 static void
@@ -109,12 +135,14 @@ section_shim(struct build *build, const struct draft *draft)
     policy->expiry_warning_ms = EXPIRY_WARNING_MS;
     policy->recheck = true;
     policy->log_level = POLICY_LEVEL_INFO;
+    policy->log_rate = LOG_RATE;
     policy->default_inbound = (struct policy_rule){
         .name = "default", .direction = POLICY_INBOUND, .verify = POLICY_VERIFY_CHAIN};
     policy->default_outbound =
         (struct policy_rule){.name = "default", .direction = POLICY_OUTBOUND};
     if (section != NULL) {
         set_log(build, section);
+        set_log_rate(build, draft_get(section, "log_rate"));
         set_durations(build, section);
         set_open_sessions(build, section);
     }

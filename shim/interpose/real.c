@@ -35,6 +35,7 @@ lend_to_lower_layers(void)
     system_calls.close = real.close;
     system_calls.poll = real.poll;
     system_calls.fcntl = real.fcntl;
+    system_calls.dup3 = real.dup3;
     system_calls.ioctl = real.ioctl;
     system_calls.getsockopt = real.getsockopt;
     system_calls.setsockopt = real.setsockopt;

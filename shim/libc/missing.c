@@ -26,6 +26,12 @@ stat(const char *path, struct stat *about)
 }
 
 int
+fstatat(int folder, const char *path, struct stat *about, int flags)
+{
+    return (int)syscall(SYS_newfstatat, folder, path, about, flags);
+}
+
+int
 memfd_create(const char *name, unsigned flags)
 {
     return (int)syscall(SYS_memfd_create, name, flags);

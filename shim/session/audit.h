@@ -30,6 +30,7 @@ enum audit_event {
     AUDIT_CRL_RELOADED,
     AUDIT_RELOAD_FAILED,
     AUDIT_CERTIFICATE_EXPIRING,
+    AUDIT_EVENTS
 };
 
 /* The real system calls, so that the log never goes through our own wrappers. */
@@ -70,7 +71,8 @@ struct audit_record {
 
 /*
  * Opens the log as the policy says. MTLS_SHIM_LOG and MTLS_SHIM_LOG_LEVEL, when set,
- * come before the policy's log and log_level ("none", "stderr", "syslog" or a path).
+ * come before the policy's log and log_level ("none", "stderr", "syslog", "journald" or a
+ * path).
  * The log's fd goes through table_raise(): as high as RLIMIT_NOFILE allows,
  * close-on-exec, and table_owned() knows it.  Called again, it replaces the log.
  *
@@ -84,11 +86,20 @@ int audit_open(const struct policy *policy, const char *program, const char *ser
                const struct audit_io *io);
 
 /*
- * Writes one line when the level lets it through (failed and denied: warning;
- * the rest: info).
+ * Writes one line when the level lets it through, and log_rate: what strangers can cause
+ * is limited, and the next line of the event tells how many were left out.
  *
  * Safe     threads; after fork in the child; leaves errno alone; no allocation.
  */
 void audit_write(const struct audit_record *record);
+
+/*
+ * Tells how many lines of each event were left out, where no line of it has come since.
+ *
+ *   is_end  in  of this process: nothing will come, else there has to be calm
+ *
+ * Safe     as audit_write().
+ */
+void audit_flush(bool is_end);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Where the audit log's lines go: a file, a FIFO, stderr's file or the syslog socket.
+ * Where the audit log's lines go: a file, a FIFO, stderr's file, syslog or journald.
  */
 #ifndef SHIM_SESSION_AUDIT_SINK_H
 #define SHIM_SESSION_AUDIT_SINK_H
@@ -11,19 +11,20 @@
 #include "shim/session/audit_time.h"
 
 #define AUDIT_SINK_LINE_MAX                                                              \
-    4096 /* PIPE_BUF: writes to pipes of up to so much are whole */
-#define AUDIT_SINK_PREFIX_LEN 128 /* what a sink may put before a line */
+    4096                        /* PIPE_BUF: writes to pipes of up to so much are whole */
+#define AUDIT_SINK_PREFIX_LEN 8 /* what a sink may put before a line */
 
 struct audit_sink_line {
     char buffer[AUDIT_SINK_PREFIX_LEN + AUDIT_SINK_LINE_MAX]; /* text behind the prefix */
     size_t len; /* of the text, with the newline */
     bool is_warning;
     int pid;
+    const char *event;
     struct audit_time time;
 };
 
 /*
- * Opens a sink in place of the one before. The fd is raised and the table knows it as
+ * Opens a sink in place of the one before. The fds are raised and the table knows them as
  * ours.
  *
  *   path  in  of the file or FIFO; made with mode 0640 when it is not there
@@ -33,6 +34,9 @@ struct audit_sink_line {
 int audit_sink_open(enum policy_log kind, const char *path, const struct audit_io *io);
 
 bool audit_sink_is_open(void);
+
+/* Has a file that was moved away followed by the new one; see audit_file_follow(). */
+int audit_sink_follow(void);
 
 /* Where the text of a line begins. */
 static inline char *

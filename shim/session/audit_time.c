@@ -51,16 +51,3 @@ audit_time_rfc3339(const struct audit_time *time, char text[AUDIT_TIME_LEN])
     len = put_number(text, len, time->ms, 3, 'Z');
     text[len] = '\0';
 }
-
-void
-audit_time_rfc3164(const struct audit_time *time, char text[AUDIT_TIME_LEN])
-{
-    memcpy(text, &"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * (time->month - 1)], 3);
-    text[3] = ' ';
-    text[4] = ' '; /* a day of one digit is filled up with a blank */
-    size_t len = put_number(text, time->day < 10 ? 5 : 4, time->day, 1, ' ');
-    len = put_number(text, len, time->hour, 2, ':');
-    len = put_number(text, len, time->minute, 2, ':');
-    len = audit_json_decimal(text, len, time->second, 2);
-    text[len] = '\0';
-}

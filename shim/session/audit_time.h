@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define AUDIT_TIME_LEN 40 /* room for either text, with the final NUL */
+#define AUDIT_TIME_LEN 40 /* room for the text, with the final NUL */
 
 struct audit_time {
     int64_t year;
@@ -19,8 +19,5 @@ void audit_time_split(int64_t seconds, unsigned ms, struct audit_time *time);
 
 /* "2026-11-24T22:41:30.123Z", RFC 3339 section 5.6. */
 void audit_time_rfc3339(const struct audit_time *time, char text[AUDIT_TIME_LEN]);
-
-/* "Nov 24 22:41:30", RFC 3164 section 4.1.2. */
-void audit_time_rfc3164(const struct audit_time *time, char text[AUDIT_TIME_LEN]);
 
 #endif

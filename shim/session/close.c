@@ -156,6 +156,7 @@ session_close_all(void)
             (void)system_calls.poll(NULL, 0, 1);
         }
     } while (session_now_ms() < start_ms + bound_ms);
+    audit_flush(true);
 }
 
 static void

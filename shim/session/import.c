@@ -149,6 +149,7 @@ fill(struct session *to, const struct session *from)
     COPY_TEXT(peer.san);
     COPY_TEXT(peer.serial);
     COPY_TEXT(peer.sha256);
+    to->peer.not_after_s = from->peer.not_after_s;
     atomic_store(&to->state, SESSION_OPEN);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
+#include "config/certs.h"
 #include "shim/session/peer_list.h"
 #include "shim/session/peer_name.h"
 #include "shim/session/peer_svid.h"
@@ -61,6 +62,19 @@ put_sha256(struct der_span bytes, char text[2 * WC_SHA256_DIGEST_SIZE + 1])
     }
 }
 
+/* Returns 0 when there is none. */
+static int64_t
+end_of(struct der_span validity)
+{
+    struct der_item from;
+    struct der_item to;
+    int64_t end;
+    return der_next(&validity, &from) && der_next(&validity, &to) &&
+                   certs_read_time(to.whole.at, to.whole.len, &end) == 0
+               ? end
+               : 0;
+}
+
 static void
 describe(const uint8_t *der, size_t der_len, const struct leaf *leaf, struct peer *peer)
 {
@@ -70,6 +84,7 @@ describe(const uint8_t *der, size_t der_len, const struct leaf *leaf, struct pee
     peer_text_san(leaf->parts.san, peer->san, sizeof(peer->san));
     snprintf(peer->serial, sizeof(peer->serial), "%.41s", leaf->serial);
     put_sha256((struct der_span){der, der_len}, peer->sha256);
+    peer->not_after_s = end_of(leaf->parts.validity);
 }
 
 void

@@ -27,6 +27,7 @@ struct peer {
     char san[PEER_SAN_LEN]; /* "DNS:a, URI:spiffe://b, IP:10.0.0.1" */
     char serial[42];        /* lower-case hex, no leading zeros */
     char sha256[65];        /* lower-case hex of the DER */
+    int64_t not_after_s;    /* seconds since the epoch; 0 = unknown */
 };
 
 /*

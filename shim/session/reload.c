@@ -413,6 +413,7 @@ reload_look(void)
     if (now >= atomic_load(&next_look_ms)) { /* or another has looked meanwhile */
         atomic_store(&next_look_ms, now + RELOAD_LOOK_MS);
         look();
+        audit_flush(false);
     }
     atomic_store(&looking, false);
     session_fork_leave();

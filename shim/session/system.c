@@ -19,6 +19,7 @@ struct system_calls system_calls = {
     .close = close,
     .poll = poll,
     .fcntl = fcntl,
+    .dup3 = dup3,
     .ioctl = ioctl,
     .getsockopt = getsockopt,
     .setsockopt = setsockopt,

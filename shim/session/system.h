@@ -27,6 +27,7 @@ struct system_calls {
     int (*close)(int fd);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*fcntl)(int fd, int command, ...);
+    int (*dup3)(int fd, int copy, int flags);
     int (*ioctl)(int fd, unsigned long request, ...);
     int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
     int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);

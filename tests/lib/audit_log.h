@@ -12,24 +12,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
+#include "shim/session/table.h"
 #include "tests/lib/json_check.h"
 
 static char dir[] = "/tmp/session_audit.XXXXXX";
 static char path[100];
 static struct sockaddr_un syslog_address = {.sun_family = AF_UNIX};
 
-/* /dev/log lies elsewhere in this test. */
+static const char *daemon_path = "/dev/log";
+
+/* It lies elsewhere in this test. */
 static inline int
 connect_here(int fd, const struct sockaddr *address, socklen_t len)
 {
     const struct sockaddr_un *wanted = (const struct sockaddr_un *)(const void *)address;
-    assert_string_equal(wanted->sun_path, "/dev/log");
+    assert_string_equal(wanted->sun_path, daemon_path);
     assert_int_equal(len, sizeof(*wanted));
     return connect(fd, (const struct sockaddr *)&syslog_address, sizeof(syslog_address));
 }
@@ -118,6 +122,32 @@ put_warning(const char *detail)
     errno = EXDEV;
     audit_write(&record);
     assert_int_equal(errno, EXDEV);
+}
+
+/* The one fd of ours that lines go to, -1 = none. */
+static inline int
+log_fd(void)
+{
+    int found = -1;
+    for (int fd = 0; fd < TABLE_FD_MAX; fd++) {
+        if (table_owned(fd) && (fcntl(fd, F_GETFL) & O_PATH) == 0) {
+            assert_int_equal(found, -1);
+            found = fd;
+        }
+    }
+    return found;
+}
+
+static inline void
+pass_a_second(void)
+{
+    struct timespec start;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &start);
+    do {
+        usleep(20000);
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    } while (now.tv_sec <= start.tv_sec);
 }
 
 static inline int

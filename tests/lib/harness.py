@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 
+import audit_schema
 import certs
 import procs
 import tls_wire
@@ -73,6 +74,7 @@ class Bed:
         self.client_cert = self._standard("client")
         self.programs = []
         self.relays = []
+        self.written = set()  # files of the test's own
         self.server_policy = self.client_policy = None
         self.port = None   # where the server listens
         self.relay = None  # where the client dials: relay.port
@@ -80,9 +82,12 @@ class Bed:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def stop(self):
         for program in reversed(self.programs):
             program.stop()
+
+    def __exit__(self, *_):
+        self.stop()
         for relay in self.relays:
             relay.close()
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -101,6 +106,7 @@ class Bed:
 
     def write(self, name, data):
         path = self.path(name)
+        self.written.add(path)
         with open(path, "wb") as file:
             file.write(data if isinstance(data, bytes) else data.encode())
         return path
@@ -190,6 +196,15 @@ class Bed:
         except AssertionError as error:
             raise AssertionError(f"{error}; it has {self.audit(name)[-5:]}") from None
 
+    def check_logs(self):
+        """Every line that the test's programs have logged is as the schema says."""
+        self.stop()
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                path = os.path.join(folder, name)
+                if ".jsonl" in name and path not in self.written and os.path.isfile(path):
+                    audit_schema.check_file(path)
+
     def check_identities(self):
         """Both ends have logged the handshake with the other's certificate and their own."""
         if PLAIN:
@@ -250,6 +265,7 @@ def run_test(test, authority, seconds):
         signal.alarm(seconds)
         try:
             test(bed)
+            bed.check_logs()
             return None
         except LeftOut:
             raise

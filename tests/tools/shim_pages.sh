@@ -22,10 +22,10 @@ reasons() {
 }
 events() {
     sed -nE 's/^    \[AUDIT_[A-Z_]+\] = \{"([a-z_]+)", POLICY_LEVEL_([A-Z]+)\},$/\1 Pq \L\2/p' \
-        "$ROOT/shim/session/audit.c"
+        "$ROOT/shim/session/audit_line.c"
 }
 fields() {
-    sed -z 's/,\n */, /g' "$ROOT/shim/session/audit.c" |
+    sed -z 's/,\n */, /g' "$ROOT/shim/session/audit_line.c" |
         grep -oE '(audit_json|put)_[a-z]+\(&?json, "[a-z0-9_]+"' | cut -d'"' -f2
 }
 variables() {

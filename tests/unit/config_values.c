@@ -371,6 +371,7 @@ logs(void **state)
     } cases[] = {{"none", POLICY_LOG_NONE},
                  {"stderr", POLICY_LOG_STDERR},
                  {"syslog", POLICY_LOG_SYSLOG},
+                 {"journald", POLICY_LOG_JOURNALD},
                  {"./stderr", POLICY_LOG_FILE}};
 
     (void)state;
@@ -382,6 +383,29 @@ logs(void **state)
         policy = policy_text_good(text);
         assert_int_equal(policy->log, cases[i].want);
         assert_int_equal(policy->log_path != NULL, cases[i].want == POLICY_LOG_FILE);
+        policy_free(policy);
+    }
+}
+
+static void
+log_rates(void **state)
+{
+    static const struct {
+        const char *input;
+        int64_t want;
+    } cases[] = {{"", 100},
+                 {"log_rate=0\n", 0},
+                 {"log_rate=7/s\n", 7},
+                 {"log_rate=1000000/s\n", 1000000}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        struct policy *policy;
+
+        snprintf(text, sizeof(text), POLICY_TEXT_HEAD "%s", cases[i].input);
+        policy = policy_text_good(text);
+        assert_int_equal(policy->log_rate, cases[i].want);
         policy_free(policy);
     }
 }
@@ -420,6 +444,7 @@ main(void)
         cmocka_unit_test(everything_given),
         cmocka_unit_test(keys_without_effect),
         cmocka_unit_test(logs),
+        cmocka_unit_test(log_rates),
         cmocka_unit_test(wait_within_the_timeout),
         cmocka_unit_test(names),
     };
