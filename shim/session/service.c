@@ -227,7 +227,8 @@ ticket_rests(const struct handle *handle, int64_t now)
 }
 
 /* Nothing has come that the program has yet to read, and answer: a first look, without a
- * dup. Should the fd have become another one's, that takes no harm from being peeked at. */
+ * dup. Should the fd have become another one's, that takes no harm from being peeked at.
+ */
 static bool
 is_silent(const struct handle *handle)
 {
