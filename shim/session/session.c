@@ -396,11 +396,12 @@ session_cut(struct handle *handle, int fd, const struct failure *failure)
     if (atomic_exchange(&handle->session->closed_logged, true)) {
         return; /* it has ended, or another process was faster */
     }
+    /* First: a program may end as soon as it is told. */
+    session_log(handle, AUDIT_CUT, failure);
     /* What read(2) and write(2) may say of an established connection, and programs
      * expect: that the peer is not welcome any more is no reason that they know. */
     record_cut(&handle->conn, fd, (uint8_t)refusal_alert(failure->reason), -ECONNRESET);
     session_discard_input(fd);
-    session_log(handle, AUDIT_CUT, failure);
 }
 
 int
