@@ -2,6 +2,7 @@
 """OCSP: who was revoked is refused in both roles, and with `require` who cannot be vouched
 for; by `openssl ocsp`, and by a responder that answers in every wrong way."""
 
+import json
 import os
 import socket
 import ssl
@@ -437,6 +438,126 @@ def test_intermediate_answers_for_itself(bed):
     with ocsp.Responder(by_answer(own, sub, certs=[sub])) as responder:
         for fate in FATES:
             equal(fate(own, lines("require", responder.url), leaf)[2], FAILED[2], "by itself")
+
+
+# ---- while an answer is awaited ------------------------------------------------------------
+
+
+class Held:
+    """A responder that keeps a good answer back until it is let go."""
+
+    def __init__(self, own):
+        self.go = threading.Event()
+        self.asked = threading.Event()
+        self._own = own
+
+    def __call__(self, body):
+        self.asked.set()
+        self.go.wait(20)
+        return by_answer(self._own)(body)
+
+
+def speaking_server(own, spoken):
+    """A TLS server that greets at once, and then waits for the end."""
+    context = odd.server_context(own.authority, own.peer)
+
+    def behave(conn, answer):
+        with context.wrap_socket(conn, server_side=True) as tls:
+            tls.sendall(b"welcome\n")
+            spoken.set()
+            while chunk := tls.recv(4096):
+                answer.data += chunk
+    return odd.Server(behave)
+
+
+def client_policy(bed, own, ports, responder):
+    return bed.policy("client", f"[outbound test]\nremote = {ports}\nmode = mtls\n"
+                      "identity = own\n",
+                      {"own": (own.peer, own.authority.pem,
+                               lines("require", responder.url, "ocsp_timeout = 20s"))},
+                      handshake_timeout="60s")
+
+
+def test_edge_after_the_answer(bed):
+    """The server's bytes came before the answer: there is an edge all the same, and nobody
+    spins until then."""
+    own = Issuer(bed)
+    held, spoken = Held(own), threading.Event()
+    with ocsp.Responder(held) as responder, speaking_server(own, spoken) as server:
+        policy = client_policy(bed, own, f"*:{server.port}", responder)
+        client = bed.start("client", bed.python("wait_edge.py", server.port), policy)
+        spoken.wait(20)
+        held.asked.wait(20)
+        threading.Timer(1, held.go.set).start()
+        report = json.loads(client.ok().out)
+    equal(report["data"], "welcome\n", "what the program has read")
+    equal(report["cpu"] < 0.8, True, f"seconds of CPU: {report['cpu']}")
+
+
+def test_blocking_read(bed):
+    own = Issuer(bed)
+    held, spoken = Held(own), threading.Event()
+    with ocsp.Responder(held) as responder, speaking_server(own, spoken) as server:
+        policy = client_policy(bed, own, f"*:{server.port}", responder)
+        client = bed.start("client", bed.python("report_client.py", "127.0.0.1", server.port),
+                           policy)
+        spoken.wait(20)
+        held.asked.wait(20)
+        equal(bed.audit("client", event="handshake_ok"), [], "handshakes before the answer")
+        held.go.set()
+        report = json.loads(client.ok().out)
+        wait_until(lambda: server.answers, "the server to see the end")
+    equal((report["connect"], report["recv"]), ("OK", 8), "connect and read")
+    equal(server.answers[0].data, b"MTLS-TEST-MARKER", "what the program has written early")
+
+
+def test_no_loop(bed):
+    """A rule for everything does not govern how a responder is asked."""
+    own = Issuer(bed)
+    spoken = threading.Event()
+    with ocsp.Responder(by_answer(own)) as responder, speaking_server(own, spoken) as server:
+        policy = client_policy(bed, own, "*:1-65535", responder)
+        url = responder.url.replace("127.0.0.1", "localhost")
+        with open(policy, encoding="utf-8") as file:
+            text = file.read().replace(responder.url, url)
+        bed.write("client.ini", text)
+        client = bed.start("client", bed.python("report_client.py", "127.0.0.1", server.port),
+                           policy)
+        equal(json.loads(client.ok().out)["recv"], 8, "read")
+        equal(len(responder.requests), 1, "requests")
+    ends = [line["remote"] for line in bed.audit("client", rule="test")]
+    equal(set(ends), {f"127.0.0.1:{server.port}"}, "connections in the log")
+
+
+def test_fork_while_asking(bed):
+    """A child does not wait for what its parent has asked."""
+    own = Issuer(bed)
+    held, spoken = Held(own), threading.Event()
+    with ocsp.Responder(held) as responder, speaking_server(own, spoken) as server:
+        policy = client_policy(bed, own, f"*:{server.port}", responder)
+        script = (f"import os, socket\nsock = socket.socket()\n"
+                  f"sock.connect(('127.0.0.1', {server.port}))\n"
+                  "pid = os.fork()\n"
+                  "if pid == 0:\n    print(sock.recv(100), flush=True)\n    os._exit(0)\n"
+                  "sock.close()\nprint(os.waitpid(pid, 0)[1], flush=True)\n")
+        client = bed.start("client", [sys.executable, "-c", script], policy)
+        spoken.wait(20)
+        wait_until(lambda: len(responder.requests) == 2, "the child to ask, too")
+        held.go.set()
+        equal(client.ok().out, b"b'welcome\\n'\n0\n", "what the child has read")
+
+
+def test_known_answers_are_kept(bed):
+    own = Issuer(bed)
+    with ocsp.Responder(by_answer(own)) as responder:
+        with Bed(own.authority) as inner:
+            inbound.serve(inner, identity=lines("require", responder.url)
+                          + "\nsession_tickets = off")
+            for _ in range(3):
+                context = odd.client_context(own.authority, own.peer)
+                equal(odd.ask(inner.port, context), b"hello", "echo")
+        nonces = [ocsp.Request(body).nonce for _, body in responder.requests]
+        equal(len([nonce for nonce in nonces if nonce]), 1, "questions about the client")
 
 
 if __name__ == "__main__":
