@@ -23,6 +23,7 @@ enum {
     SOFT_PATIENCE_MS = 60000,
     PATIENCE_MS = 5000,
     ANCHOR_S = 60,      /* trust may change */
+    RETRY_S = 60,       /* for open connections, where there was no answer */
     WARNING_MS = 60000, /* between warnings of one kind */
     WARNINGS = 16,
 };
@@ -368,18 +369,24 @@ ocsp_is_known_good(const struct ocsp_asker *asker, const struct chain *chain)
 }
 
 bool
-ocsp_is_revoked(const struct ocsp_asker *asker, const struct chain *chain,
-                struct failure *failure)
+ocsp_is_revoked(const struct ocsp_asker *asker, const struct chain *chain, bool is_client,
+                int64_t *again_s, struct failure *failure)
 {
-    bool asks = asker->identity->ocsp != POLICY_OCSP_OFF;
+    enum policy_ocsp mode = asker->identity->ocsp;
+    bool asks = mode != POLICY_OCSP_OFF && (mode != POLICY_OCSP_STAPLE || is_client);
+    *again_s = INT64_MAX;
     for (int i = 0; asks && i < chain_count(chain); i++) {
         struct der_span certificate = chain_at(chain, i);
         struct ocsp_answer answer;
-        if (look(asker, chain, certificate, &answer) == OCSP_KNOWN &&
-            answer.status == OCSP_REVOKED) {
-            explain(certificate, &answer, failure);
-            return true;
+        int64_t next_s = time(NULL) + RETRY_S;
+        if (look(asker, chain, certificate, &answer) == OCSP_KNOWN) {
+            if (answer.status == OCSP_REVOKED) {
+                explain(certificate, &answer, failure);
+                return true;
+            }
+            next_s = answer.status == OCSP_GOOD ? answer.until : next_s;
         }
+        *again_s = next_s < *again_s ? next_s : *again_s;
     }
     return false;
 }

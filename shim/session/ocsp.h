@@ -60,10 +60,13 @@ bool ocsp_is_known_good(const struct ocsp_asker *asker, const struct chain *chai
 
 /*
  * Whether a certificate of the chain is known by now to have been revoked: then an open
- * connection may be ended. What has become too old is asked for anew, in the background.
+ * connection may be ended. What has become too old is asked for anew, in the background;
+ * recheck_all() is called when the answer is "revoked".
+ *
+ *   again_s  out  when to call next, seconds since the epoch; INT64_MAX = never
  */
 bool ocsp_is_revoked(const struct ocsp_asker *asker, const struct chain *chain,
-                     struct failure *failure);
+                     bool is_client, int64_t *again_s, struct failure *failure);
 
 /*
  * The response to staple for our own certificate; asked for when there is none yet, and

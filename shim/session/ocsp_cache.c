@@ -82,10 +82,9 @@ find_or_make(const struct ocsp_key *key)
     if (entry == NULL) {
         entry = oldest();
         if (entry != NULL) {
-            free(entry->response);
-            memset(entry, 0, sizeof(*entry));
-            entry->key = *key;
-            entry->used = true;
+            /* The next answer frees what was kept; without one it is not given out. */
+            *entry =
+                (struct entry){.key = *key, .used = true, .response = entry->response};
         }
     }
     return entry;
@@ -98,7 +97,10 @@ read_entry(const struct entry *entry, int64_t patience_ms, struct ocsp_answer *a
     bool failed_lately = entry->known && !is_final(&entry->answer) &&
                          now - entry->entered_ms < patience_ms;
     if (counts(entry) || failed_lately) {
+        int64_t kept_until =
+            time(NULL) + (entry->entered_ms + entry->kept_ms - now) / 1000 + 1;
         *answer = entry->answer;
+        answer->until = kept_until < answer->until ? kept_until : answer->until;
         return OCSP_KNOWN;
     }
     if (!entry->asking) {

@@ -26,7 +26,7 @@ enum ocsp_cached {
  * Looks an answer up.
  *
  *   patience_ms  in   how long an answer that is neither good nor "revoked" counts
- *   answer       out  when OCSP_KNOWN
+ *   answer       out  when OCSP_KNOWN; until is when the cache forgets it
  *
  * Returns  OCSP_PENDING only as long as the deadline of who asks has not passed.
  * Safe     threads, as all of these; allocates nothing.

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include "shim/session/http_client.h"
+#include "shim/session/recheck.h"
 #include "shim/session/session.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -153,6 +154,9 @@ run(void *context)
     bool keep = job->query.staple && answer.status == OCSP_GOOD;
     ocsp_cache_put(&job->query.key, &answer, keep ? response.body : NULL,
                    response.body_len);
+    if (answer.status == OCSP_REVOKED) {
+        recheck_all(); /* it may be the peer of an open connection */
+    }
     ocsp_question_free(question);
     leave(job);
     return NULL;

@@ -9,6 +9,7 @@
 #include "shim/session/chain.h"
 #include "shim/session/context.h"
 #include "shim/session/judge.h"
+#include "shim/session/ocsp.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -38,6 +39,19 @@ lower(int64_t when_s)
     }
 }
 
+/* Whether OCSP says that the peer was revoked; it is asked again when answers age. */
+static bool
+is_revoked(const struct handle *handle, const struct ruling *ruling,
+           const struct chain *chain, struct failure *failure)
+{
+    struct ocsp_asker asker = ocsp_asker(ruling);
+    int64_t again_s;
+    bool revoked =
+        ocsp_is_revoked(&asker, chain, handle->session->is_server, &again_s, failure);
+    lower(again_s);
+    return revoked;
+}
+
 void
 recheck_note(struct handle *handle)
 {
@@ -47,6 +61,10 @@ recheck_note(struct handle *handle)
     if (generation_policy(ruling->generation)->expired_sessions_are_cut &&
         handle->chain != NULL) {
         lower(chain_end(handle->chain));
+    }
+    if (generation_policy(ruling->generation)->recheck && handle->chain != NULL) {
+        struct failure failure;
+        (void)is_revoked(handle, ruling, handle->chain, &failure); /* it was judged */
     }
     /* A generation that comes after this look brings an epoch after the one above. */
     if (generation_id(ruling->generation) == generation_newest_id()) {
@@ -127,6 +145,9 @@ judge_by(const struct handle *handle, const struct ruling *ruling,
     }
     if (result == 0 && policy->recheck) {
         result = judge_vouched(handle->session, ruling, chain, &peer, failure);
+    }
+    if (result == 0 && policy->recheck && is_revoked(handle, ruling, chain, failure)) {
+        result = -EPROTO;
     }
     return result;
 }

@@ -560,5 +560,31 @@ def test_known_answers_are_kept(bed):
         equal(len([nonce for nonce in nonces if nonce]), 1, "questions about the client")
 
 
+def test_revoked_while_open(bed):
+    """The answer has aged, the next one is "revoked": who is connected is cut."""
+    own = Issuer(bed)
+    state = ["good"]
+
+    def behave(body):
+        until = 3600 if not ocsp.Request(body).nonce else 3
+        return by_answer(own, status=state[0], until=until)(body)
+
+    with ocsp.Responder(behave) as responder, Bed(own.authority) as inner:
+        server = inbound.serve(inner, identity=lines("require", responder.url))
+        context = odd.client_context(own.authority, own.peer)
+        with socket.create_connection(("127.0.0.1", inner.port), timeout=20) as raw:
+            with context.wrap_socket(raw, server_hostname="localhost") as conn:
+                conn.sendall(b"hello")
+                equal(conn.recv(100), b"hello", "echo")
+                state[0] = "revoked"
+                try:
+                    alert = conn.recv(100)
+                except OSError as error:
+                    alert = odd.alert_of(error)
+        equal(alert, "certificate_revoked", "what the peer is told")
+        equal(inbound.report(server, 0)["end"], "ECONNRESET", "what the program is told")
+        equal(inner.audited("server", event="cut")["reason"], "revoked", "reason")
+
+
 if __name__ == "__main__":
     main(globals(), needs_shim=True)

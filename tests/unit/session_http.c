@@ -124,7 +124,7 @@ too_much(void **state)
     (void)state;
     assert_non_null(data);
     memset(data, 'a', HTTP_ANSWER_MAX);
-    memcpy(data, OK "x: ", strlen(OK "x: "));
+    memcpy(data, OK "x: ", sizeof(OK "x: ") - 1);
     assert_int_equal(http_read(data, HTTP_ANSWER_MAX - 1, false, &answer), HTTP_MORE);
     assert_int_equal(http_read(data, HTTP_ANSWER_MAX, false, &answer), HTTP_MALFORMED);
     free(data);
