@@ -280,8 +280,10 @@ session_dissolve_end(struct handle *handle, bool dissolved)
     if (dissolved && atomic_load(&session->state) == SESSION_OPEN) {
         (void)record_fail_dir(&session->record.tx, -ENOTCONN); /* no close_notify */
     } else if (dissolved) {
-        atomic_store(&session->connect_failed, true);
-        session_fail(handle, -1, ENOTCONN, NULL);
+        struct failure failure;
+        failure_set(&failure, REASON_PEER_RESET, NULL);
+        atomic_store(&session->connect_failed, true); /* not to be logged */
+        session_fail(handle, -1, ENOTCONN, &failure);
     }
     atomic_store(&session->dialling, false);
     if (locked) {
