@@ -78,6 +78,7 @@ all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: PREFIX DESTDIR CFLAGS LDFLAGS V=1 SANITIZE=address,undefined WOLFSSL_SRC=/path"
+	@echo "           RUNS=10 SOAK='fidelity compat pairs' CONNECTIONS=10000 FUZZ_SECONDS=30"
 
 # ---- what the build needs --------------------------------------------------------
 
@@ -209,6 +210,7 @@ bench: all $(BUILD)/setup-bench.stamp $(BENCH_BIN)  ## measure what mutual TLS c
 # ---- other builds of the same code ----------------------------------------------------
 
 SAN ?= address,undefined
+SANITIZED := fidelity compat trust
 
 # The unit tests by themselves; then the library as it is used, preloaded: in real programs
 # and in the scenarios under ASan and under UBSan (two builds, since together they write no
@@ -216,8 +218,8 @@ SAN ?= address,undefined
 sanitize:  ## run the tests with ASan, UBSan, TSan and memcheck (half an hour)
 	$(Q)ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    $(MAKE) --no-print-directory SANITIZE=$(SAN) unit
-	$(Q)$(MAKE) --no-print-directory SANITIZE=address PROGRAMS='fidelity compat' programs
-	$(Q)$(MAKE) --no-print-directory SANITIZE=undefined PROGRAMS='fidelity compat' \
+	$(Q)$(MAKE) --no-print-directory SANITIZE=address PROGRAMS='$(SANITIZED)' programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=undefined PROGRAMS='$(SANITIZED)' \
 	    CFLAGS='$(CFLAGS) -fno-sanitize-recover=undefined' programs
 	$(Q)$(MAKE) --no-print-directory SANITIZE=thread PROGRAMS='fidelity' programs
 	$(Q)$(MAKE) --no-print-directory memcheck
