@@ -84,6 +84,7 @@ host_fits(struct der_span host, struct der_span tree)
 static struct der_span
 host_of(struct der_span uri)
 {
+    static const char ends[] = {'/', '?', '#'};
     struct der_span none = {uri.at, 0};
     struct der_span rest = behind(uri, ':');
     if (rest.len < 2 || rest.at[0] != '/' || rest.at[1] != '/') {
@@ -92,7 +93,7 @@ host_of(struct der_span uri)
     rest.at += 2;
     rest.len -= 2;
     size_t len = 0;
-    while (len < rest.len && memchr("/?#", rest.at[len], 3) == NULL) {
+    while (len < rest.len && memchr(ends, rest.at[len], sizeof(ends)) == NULL) {
         len++;
     }
     rest.len = len;

@@ -451,7 +451,7 @@ class Stage:
         """The line of the log about a connection since then."""
         log = self.policies[run.role].log
         return wait_until(lambda: log.verdicts(since, self.rules[run.number])[number:],
-                          "the line in the audit log", SECONDS)[0]
+                          "the line in the audit log", 0.02 if PLAIN else SECONDS)[0]
 
     def accept(self, run):
         listener = self.listeners[self.port(run)]
