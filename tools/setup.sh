@@ -9,7 +9,7 @@ set -eu
 what=${1:-build}
 build="gcc make libc6-dev libinih-dev libyajl-dev autoconf automake libtool dpkg-dev patch xz-utils ca-certificates"
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
-    netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless strace
+    netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless golang-go strace
     procps iproute2 binutils mandoc shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind"
 compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsgi-plugin-python3
     apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp rsync
@@ -38,6 +38,7 @@ have() {
     case $1 in
     gcc | make | autoconf | automake | patch | openssl | curl | wget | memcached | iperf3 | socat | wrk | \
         perl | python3 | strace | shellcheck | clang | clang-format | clang-tidy | valgrind) command -v "$1" >/dev/null && return 0 ;;
+    golang-go) command -v go >/dev/null && return 0 ;;
     rustc) command -v rustc >/dev/null && return 0 ;;
     g++) command -v g++ >/dev/null && return 0 ;;
     nodejs) command -v node >/dev/null && return 0 ;;

@@ -37,6 +37,15 @@ class Certificate:
         return self._serial
 
 
+# What openssl genpkey is told for a kind of key.
+KEYS = {"p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        "p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+        "rsa2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+        "rsa4096": ["RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+        "ed25519": ["ED25519"]}
+KEYS.update(ec=KEYS["p256"], rsa=KEYS["rsa2048"])
+
+
 class Authority:
     """Issues certificates into a folder; each kind of key is made once."""
 
@@ -58,12 +67,7 @@ class Authority:
         return self.root.pem
 
     def _key(self, path, kind):
-        if kind == "rsa":
-            _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
-                     "-out", path)
-        else:
-            _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
-                     "-out", path)
+        _openssl("genpkey", "-algorithm", *KEYS[kind], "-out", path)
         os.chmod(path, 0o600)
 
     def _write_config(self, extensions):
