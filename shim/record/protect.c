@@ -6,6 +6,7 @@
 #include "shim/record/aead.h"
 #include "shim/record/alert.h"
 #include "shim/record/bytes.h"
+#include "shim/record/count.h"
 #include "shim/record/nonce.h"
 
 #define CIPHERTEXT_LEN_MAX                                                               \
@@ -113,7 +114,11 @@ record_protect_seal(struct record_conn *conn, uint8_t type, uint8_t *buf, size_t
         .tag = buf + prefix + inner_len,
     };
     err = record_aead_seal(conn->tx_aead, rec->suite, &rec->tx, &job);
-    return err == 0 ? (ssize_t)total : err;
+    if (err != 0) {
+        return err;
+    }
+    record_count_record(&conn->tx_count);
+    return (ssize_t)total;
 }
 
 /* Finds type and end of a TLS 1.3 inner plaintext: content, type, zeros. */
@@ -163,6 +168,7 @@ record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
             err == -EBADMSG ? RECORD_ALERT_BAD_RECORD_MAC : RECORD_ALERT_INTERNAL_ERROR;
         return -EPROTO;
     }
+    record_count_record(&conn->rx_count);
     *content =
         (struct record_content){.type = buf[0], .data = buf + prefix, .len = inner_len};
     if (rec->version == RECORD_TLS_1_3) {

@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "shim/record/count.h"
 #include "shim/record/fetch.h"
 #include "shim/record/lock.h"
 #include "shim/record/queue.h"
@@ -108,6 +109,7 @@ record_read(struct record_conn *conn, int fd, const struct iovec *iov, int count
     err = fill(conn, fd, &pos, room);
     size_t done = room - pos.left;
     rx->bytes += done;
+    record_count_bytes(&conn->rx_count, done);
     return done > 0 ? (ssize_t)done : err;
 }
 

@@ -121,6 +121,15 @@ struct record {
     struct record_dir rx, tx;
 };
 
+/*
+ * What this process has carried in one direction: written under the direction's lock,
+ * read by anybody, also by other processes.  A cache line of its own.
+ */
+struct record_count {
+    _Atomic uint64_t bytes; /* plaintext delivered or accepted */
+    _Atomic uint64_t records;
+} __attribute__((aligned(64)));
+
 struct record_aead; /* expanded key of one direction; private to record/ */
 
 /* One process's view of a record. Zeroed by record_conn_init. */
@@ -129,6 +138,8 @@ struct record_conn {
     uint8_t *rx_buffer; /* RECORD_RX_BUFFER_LEN bytes, zero pages at first */
     uint8_t *tx_buffer; /* RECORD_TX_BUFFER_LEN bytes */
     struct record_aead *rx_aead, *tx_aead; /* expanded keys, under the direction's lock */
+    struct record_count *_Atomic rx_count; /* the owner's; NULL = nobody counts */
+    struct record_count *_Atomic tx_count;
 };
 
 /*

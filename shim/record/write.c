@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "shim/record/bytes.h"
+#include "shim/record/count.h"
 #include "shim/record/fail.h"
 #include "shim/record/iov.h"
 #include "shim/record/key_update.h"
@@ -157,6 +158,7 @@ record_write(struct record_conn *conn, int fd, const struct iovec *iov, int coun
 
     size_t done = total - pos.left;
     tx->bytes += done;
+    record_count_bytes(&conn->tx_count, done);
     return done > 0 ? (ssize_t)done : err;
 }
 
