@@ -10,7 +10,7 @@ static const struct keys_entry keys[] = {
     {"log", KEYS_SHIM, KEYS_TEXT, false},
     {"log_level", KEYS_SHIM, KEYS_TEXT, false},
     {"log_rate", KEYS_SHIM, KEYS_TEXT, false},
-    {"metrics_dir", KEYS_SHIM, KEYS_TEXT, LATER},
+    {"metrics_dir", KEYS_SHIM, KEYS_TEXT, false},
     {"handshake_timeout", KEYS_SHIM, KEYS_TEXT, false},
     {"connect_wait", KEYS_SHIM, KEYS_TEXT, false},
     {"default_inbound", KEYS_SHIM, KEYS_TEXT, false},

@@ -122,6 +122,7 @@ struct policy {
     const char *log_path;
     enum policy_log_level log_level;
     int64_t log_rate; /* lines a second of what strangers can cause; 0 = no limit */
+    const char *metrics_dir; /* NULL = nobody counts */
     int64_t handshake_timeout_ms;
     int64_t connect_wait_ms;
     bool recheck; /* open connections are judged again by what is new */

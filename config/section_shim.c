@@ -67,6 +67,16 @@ set_log_rate(struct build *build, const struct draft_setting *setting)
 }
 
 static void
+set_metrics(struct build *build, const struct draft_section *section)
+{
+    const char *dir = value_text(draft_get(section, "metrics_dir"));
+
+    if (dir != NULL) {
+        build->policy->metrics_dir = build_path(build, dir);
+    }
+}
+
+static void
 set_durations(struct build *build, const struct draft_section *section)
 {
     struct policy *policy = build->policy;
@@ -143,6 +153,7 @@ section_shim(struct build *build, const struct draft *draft)
     if (section != NULL) {
         set_log(build, section);
         set_log_rate(build, draft_get(section, "log_rate"));
+        set_metrics(build, section);
         set_durations(build, section);
         set_open_sessions(build, section);
     }

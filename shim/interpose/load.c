@@ -20,6 +20,7 @@
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
 #include "shim/session/generation.h"
+#include "shim/session/metrics.h"
 #include "shim/session/recheck.h"
 #include "shim/session/reload.h"
 #include "shim/session/service.h"
@@ -134,6 +135,22 @@ open_log(const struct policy *policy, bool is_descendant)
     }
 }
 
+/* Nothing depends on it: a program that cannot count goes on without. */
+static void
+open_metrics(const struct policy *policy)
+{
+    char words[512];
+    int result = metrics_start(policy, process.program, process.service);
+    if (result < 0) {
+        struct audit_record line = AUDIT_RECORD_INIT;
+        snprintf(words, sizeof(words), "metrics_dir %s: %s; nothing is counted",
+                 policy->metrics_dir, strerror(-result));
+        line.event = AUDIT_WARNING;
+        line.detail = words;
+        audit_write(&line);
+    }
+}
+
 /* ---- fork
  * ----------------------------------------------------------------------------------- */
 
@@ -208,6 +225,7 @@ load_policy(void)
     open_log(policy, is_descendant);
     generation_install(generation);
     session_set_limits(policy);
+    open_metrics(policy);
     system_calls.getaddrinfo = resolve;
     fd_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);

@@ -10,6 +10,7 @@
 #include "shim/session/audit_line.h"
 #include "shim/session/audit_rate.h"
 #include "shim/session/audit_sink.h"
+#include "shim/session/metrics.h"
 
 static const char *own_program, *own_service;
 static enum policy_log_level least_level;
@@ -89,6 +90,7 @@ put_line(const struct audit_record *record, uint64_t suppressed, enum audit_even
     audit_line_format(record, &about, &line);
     if (!audit_sink_write(&line)) {
         atomic_fetch_add(&dropped_count, about.dropped + 1);
+        metrics_count_dropped();
         audit_rate_give_back(of, suppressed);
     }
 }
@@ -116,6 +118,7 @@ is_wanted(enum audit_event event)
 void
 audit_write(const struct audit_record *record)
 {
+    metrics_count(record);
     if (!is_wanted(record->event)) {
         return;
     }

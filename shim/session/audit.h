@@ -58,6 +58,7 @@ struct audit_record {
     const char *group;
     int resumed;                   /* -1 = unknown */
     int64_t duration_ms;           /* -1 = none */
+    int64_t handshake_us;          /* for metrics; the log has milliseconds */
     int64_t bytes_in, bytes_out;   /* -1 = none */
     const struct failure *failure; /* gives reason and detail */
     const char *identity;

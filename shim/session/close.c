@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "shim/record/fail.h"
+#include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -138,14 +139,11 @@ end_at_exit(int fd, struct handle *unheld, void *context)
     *bound_ms = linger_ms > *bound_ms ? linger_ms : *bound_ms;
 }
 
-void
-session_close_all(void)
+static void
+end_sessions(void)
 {
     int64_t start_ms = session_now_ms();
     int64_t bound_ms;
-    if (!session_was_made() || session_is_stranger()) {
-        return;
-    }
     do {
         enum service_rest rest = service_rest();
         bound_ms = rest == SERVICE_OWES      ? session_limits.handshake_timeout_ms
@@ -157,6 +155,15 @@ session_close_all(void)
         }
     } while (session_now_ms() < start_ms + bound_ms);
     audit_flush(true);
+}
+
+void
+session_close_all(void)
+{
+    if (session_was_made() && !session_is_stranger()) {
+        end_sessions();
+    }
+    metrics_end();
 }
 
 static void

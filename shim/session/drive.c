@@ -11,6 +11,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/session/handshake.h"
+#include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
 #include "shim/session/recheck.h"
 #include "shim/session/service.h"
@@ -159,6 +160,7 @@ open_session(struct handle *handle, int fd, short *events)
         handle->resume_number = handshake_resume_number(handle->handshake);
         session->opened_ms = session_now_ms();
         session_log(handle, AUDIT_HANDSHAKE_OK, NULL);
+        metrics_see_to(handle, &handle->is_counted);
     }
     int result = send_early_data(handle, fd, events);
     if (result == -EAGAIN) {

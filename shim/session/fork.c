@@ -2,10 +2,12 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shim/session/chain.h"
 #include "shim/session/handshake.h"
+#include "shim/session/metrics.h"
 #include "shim/session/ocsp_query.h"
 #include "shim/session/pool.h"
 #include "shim/session/service.h"
@@ -122,6 +124,9 @@ inherit(struct handle *handle, void *context)
     handle->watched = handle->watch_again = handle->lingering = false;
     handle->service_after_ms = 0;
     record_conn_done(&handle->conn);
+    atomic_store(&handle->is_counted, false);
+    handle->counted = NULL;
+    memset(handle->uncounted, 0, sizeof(handle->uncounted));
     if (fds == 0) {
         /* It lingers in the parent alone. */
         handshake_free(handle->handshake);
@@ -143,6 +148,7 @@ session_fork_child(void)
     }
     chain_fork_done();
     table_unlock();
+    metrics_fork_child();
     ocsp_query_fork_child();
     pool_each(inherit, &parent);
     pool_forget_unused();

@@ -131,6 +131,7 @@ fill(struct session *to, const struct session *from)
     holder_add(&to->holders, session_self());
     atomic_store(&to->mappings, 1);
     to->started_ms = from->started_ms;
+    to->started_us = from->started_us;
     to->opened_ms = from->opened_ms;
     to->version = from->version;
     to->cipher = from->cipher;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shim/record/fail.h"
+#include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
@@ -156,6 +157,7 @@ session_read(struct handle *handle, int fd, const struct iovec *iov, int count, 
             return permissive_read(fd, iov, count, flags);
         }
     }
+    metrics_see_to(handle, &handle->is_counted);
     ssize_t result = record_read(&handle->conn, fd, iov, count, flags);
     if (result == -EAGAIN) {
         service_need();
@@ -232,6 +234,7 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
             }
         }
     }
+    metrics_see_to(handle, &handle->is_counted);
     ssize_t result = record_write(&handle->conn, fd, iov, count, flags);
     if (result > 0) {
         session_return_nodelay(session, fd);
@@ -257,6 +260,7 @@ session_readable(struct handle *handle, int fd)
             return permissive_is_ready(fd, POLLIN);
         }
     }
+    metrics_see_to(handle, &handle->is_counted);
     return record_readable(&handle->conn, fd);
 }
 

@@ -13,6 +13,7 @@
 #include "shim/session/context.h"
 #include "shim/session/expiry.h"
 #include "shim/session/generation.h"
+#include "shim/session/metrics.h"
 #include "shim/session/recheck.h"
 #include "shim/session/service.h"
 
@@ -155,6 +156,7 @@ install(struct generation *generation)
 {
     session_set_limits(generation_policy(generation));
     generation_install(generation);
+    metrics_renew();
     recheck_all();
 }
 

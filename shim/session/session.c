@@ -15,6 +15,7 @@
 #include "shim/record/fail.h"
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
+#include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
 #include "shim/session/pool.h"
 #include "shim/session/refusal.h"
@@ -33,11 +34,17 @@ session_set_limits(const struct policy *policy)
 }
 
 int64_t
-session_now_ms(void)
+session_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+session_now_ms(void)
+{
+    return session_now_us() / 1000;
 }
 
 int
@@ -109,7 +116,8 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     atomic_store(&session->driver, session_self());
     atomic_store(&session->nonblocking, -1);
     if (rule->mode == POLICY_MODE_PERMISSIVE) {
-        session->started_ms = session_now_ms();
+        session->started_us = session_now_us();
+        session->started_ms = session->started_us / 1000;
         session->deadline_ms = session->started_ms + rule->permissive_wait_ms;
         session->may_be_plaintext = true;
         atomic_store(&session->permissive, SESSION_UNDECIDED);
@@ -295,7 +303,8 @@ void
 session_begin_handshake(struct session *session, int fd)
 {
     session_borrow_nodelay(session, fd);
-    session->started_ms = session_now_ms();
+    session->started_us = session_now_us();
+    session->started_ms = session->started_us / 1000;
     session->deadline_ms = session->started_ms + session_limits.handshake_timeout_ms;
     atomic_store(&session->state, SESSION_HANDSHAKING);
 }
@@ -304,6 +313,7 @@ void
 session_free(struct handle *handle)
 {
     struct session *session = handle->session;
+    metrics_detach(handle);
     session_fork_enter();
     handshake_free(handle->handshake);
     handle->handshake = NULL;
@@ -348,6 +358,7 @@ session_log(const struct handle *handle, enum audit_event event,
     int64_t since =
         ended && session->opened_ms != 0 ? session->opened_ms : session->started_ms;
     line.duration_ms = session_now_ms() - since;
+    line.handshake_us = session_now_us() - session->started_us;
     if (ended) {
         line.bytes_in = (int64_t)atomic_load(&session->record.rx.bytes);
         line.bytes_out = (int64_t)atomic_load(&session->record.tx.bytes);

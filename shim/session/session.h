@@ -53,8 +53,9 @@ enum session_permissive {
     SESSION_DECIDED_PLAINTEXT, /* early data is being sent */
 };
 
-struct chain;     /* chain.h */
-struct handshake; /* wolfSSL's part; private to the process that drives */
+struct chain;        /* chain.h */
+struct metrics_open; /* metrics_layout.h */
+struct handshake;    /* wolfSSL's part; private to the process that drives */
 
 #define SESSION_MAGIC 0x736c746dU /* "mtls" */
 
@@ -87,6 +88,7 @@ struct session {
     _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
     uint32_t early_len;     /* bytes in the early buffer */
     int64_t started_ms;     /* CLOCK_MONOTONIC */
+    int64_t started_us;     /* the same, for metrics */
     int64_t deadline_ms;    /* of the handshake; while undecided, of permissive_wait */
     int64_t opened_ms;      /* 0 until open */
     uint16_t version;
@@ -120,7 +122,10 @@ struct handle {
     bool adopted;           /* another program, or process, has begun it */
     _Atomic uint64_t judged_epoch; /* recheck.c's */
     _Atomic uint64_t judged_trust; /* whose anchors have vouched for the peer */
-    struct ruling ruling; /* under session->lock; empty once the session is open */
+    struct ruling ruling;    /* under session->lock; empty once the session is open */
+    _Atomic bool is_counted; /* it has a place in metrics_open.h, or tried to */
+    struct metrics_open *counted;     /* the place */
+    struct record_count uncounted[2]; /* in and out, where there was none left */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
     _Atomic bool watched;     /* to be read without the lock */
@@ -320,6 +325,7 @@ void session_log(const struct handle *handle, enum audit_event event,
 void session_log_closed(struct handle *handle, const struct failure *failure);
 
 int64_t session_now_ms(void);
+int64_t session_now_us(void);
 
 /* Which process this is, as holder_id() has it; without a system call. */
 int64_t session_self(void);

@@ -313,9 +313,8 @@ void
 table_own(int fd)
 {
     if ((unsigned)fd < TABLE_FD_MAX) {
-        table_lock();
+        /* Without the lock, as it is ours alone: for signal handlers. */
         enter(fd, &owned);
-        table_unlock();
     }
 }
 
