@@ -10,6 +10,7 @@ are kept in the folder that use_folder() got.
 """
 
 import base64
+import concurrent.futures
 import dataclasses
 import datetime
 import functools
@@ -340,6 +341,24 @@ class Paper:
 @functools.lru_cache(None)
 def _make(paper):
     return paper.make()
+
+
+def _keys_of(paper):
+    while paper is not None:
+        yield paper.key, paper.label
+        for other in [*(paper.chain or ()), paper.own_key]:
+            yield from _keys_of(other)
+        paper = paper.issuer
+
+
+def prepare(papers):
+    """Makes the keys and files of certificates, so that nobody has to wait for them later:
+    of RSA keys several at a time."""
+    keys = {key for paper in papers for key in _keys_of(paper)}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(lambda key: key_file(*key), sorted(keys, reverse=True)))
+    for paper in papers:
+        paper.pem()
 
 
 def bundle(*papers, also=""):

@@ -559,6 +559,7 @@ def _play_all(folder, cases, plays):
             if not words or any(word in run.name for word in words)]
     passed = failed = 0
     start = time.monotonic()
+    papers.prepare([run.case.paper for run in runs if run.case.paper is not None])
     with Stage(folder, runs) as stage:
         for run in runs:
             why = _play_one(stage, run, plays.get(run.case.name, play))
