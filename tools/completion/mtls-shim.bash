@@ -144,6 +144,17 @@ _mtlsctl_verify() {
     esac
 }
 
+# Commands about metrics_dir. OPTIONS are those that are not of both.
+_mtlsctl_counted() {
+    local cur=$1 prev=$2 options=$3
+    case $prev in
+        -p | --policy | --textfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        -d | --dir) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+        --listen) ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "-p -d --policy --dir $options --help" -- "$cur") ;;
+    esac
+}
+
 # Commands that take files, and only options that begin with two hyphens.
 _mtlsctl_files() {
     local cur=$1 prev=$2 options=$3
@@ -164,7 +175,7 @@ _mtlsctl() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "check explain probe verify ca
-            report suggest --help --version" -- "$cur")
+            report suggest metrics top --help --version" -- "$cur")
     elif [[ ${COMP_WORDS[1]} == check ]]; then
         _mtlsctl_check "$cur"
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
@@ -178,6 +189,10 @@ _mtlsctl() {
             "--since --until --rows --json --html --output --help"
     elif [[ ${COMP_WORDS[1]} == suggest ]]; then
         _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--identity --strict --help"
+    elif [[ ${COMP_WORDS[1]} == metrics ]]; then
+        _mtlsctl_counted "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--listen --textfile"
+    elif [[ ${COMP_WORDS[1]} == top ]]; then
+        _mtlsctl_counted "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--once --json"
     elif [[ ${COMP_WORDS[1]} != ca ]]; then
         :
     elif ((COMP_CWORD == 2)); then

@@ -19,6 +19,13 @@ int ctl_report(int argc, char **argv);
 /* Makes rules of what audit logs have seen; returns the exit status. */
 int ctl_suggest(int argc, char **argv);
 
+/* Shows or serves what the processes of this host have counted; returns the exit status.
+ */
+int ctl_metrics(int argc, char **argv);
+
+/* Shows the connections of this host; returns the exit status. */
+int ctl_top(int argc, char **argv);
+
 /* Does a handshake with a server and shows it; returns the exit status. */
 int ctl_probe(int argc, char **argv);
 

@@ -21,6 +21,8 @@ static const struct {
     {"ca", "run a development CA", ctl_ca},
     {"report", "tell what audit logs say", ctl_report},
     {"suggest", "make rules of what audit logs have seen", ctl_suggest},
+    {"metrics", "show or serve counters, for Prometheus", ctl_metrics},
+    {"top", "show the connections that are open on this host", ctl_top},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,0 +1,14 @@
+/* Where metrics are, as the command line or the policy says. */
+#ifndef TOOLS_CTL_METRICS_DIR_H
+#define TOOLS_CTL_METRICS_DIR_H
+
+/*
+ *   dir     in  as given; NULL: the policy's
+ *   policy  in  the policy's path; NULL = the usual one
+ *   command in  for messages
+ *
+ * Returns  on the heap; NULL and stderr has the reason.
+ */
+char *metrics_dir(const char *dir, const char *policy, const char *command);
+
+#endif
