@@ -39,7 +39,8 @@ def week():
                    detail='no <anchor> & "vouches"', **{**ORDERS, "issuer": "CN=evil"})] * 3
     lines += [line("denied", **INBOUND, remote="10.9.9.8:4", reason="denied_by_allow", **CART)] * 2
     lines += [line("cut", **INBOUND, remote="10.9.9.8:4", reason="revoked", **CART)]
-    lines += [line("plaintext", **INBOUND, remote="[fd00::2]:77")] * 5
+    lines += [line("plaintext", **INBOUND, remote="[fd00::2]:77", mode="permissive")] * 4
+    lines += [line("plaintext", **INBOUND, remote="[fd00::2]:77")]
     lines += [line("observed", **WEB, rule="db", direction="outbound", remote="10.1.0.1:5432",
                    dialled_name="db.internal")] * 6
     lines.append(line("warning", **WEB, detail="strange", dropped=9))
@@ -85,8 +86,11 @@ def test_rows(bed):
     equal(row(told["peers"], peer="DNS:cart.internal")["denied"], 2, "cart")
     equal(row(told["failures"], reason="unknown_ca")["detail"], 'no <anchor> & "vouches"')
     equal(row(told["unknown"], issuer="CN=evil")["host"], "10.9.9.9", "the stranger's host")
-    equal(row(told["plaintext"], server="*:8080")["client"], "fd00::2", "inbound")
-    equal(row(told["plaintext"], server="db.internal:5432")["client"], "/usr/sbin/web", "outbound")
+    for server, mode, client, count in (
+            ("*:8080", "permissive", "fd00::2", 4), ("*:8080", "plaintext", "fd00::2", 1),
+            ("db.internal:5432", "observe", "/usr/sbin/web", 6)):
+        found = row(told["plaintext"], server=server, mode=mode)
+        equal((found["client"], found["connections"]), (client, count), f"{server} {mode}")
     equal(row(told["tls"], version="1.3")["connections"], 41, "TLS 1.3")
     equal(row(told["expiring"], whose="own")["certificate"], "web")
     equal(row(told["expiring"], whose="peer")["detail"], "2026-11-09T00:00:00Z")

@@ -15,6 +15,7 @@
     X(PROGRAM, "program")                                                                \
     X(SERVICE, "service")                                                                \
     X(RULE, "rule")                                                                      \
+    X(MODE, "mode")                                                                      \
     X(DIRECTION, "direction")                                                            \
     X(LOCAL, "local")                                                                    \
     X(REMOTE, "remote")                                                                  \

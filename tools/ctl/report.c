@@ -108,7 +108,7 @@ static const struct column plaintext_columns[] = {
     TEXT("rule", "rule", PART(1)),
     TEXT("server", "server", PART(2)),
     TEXT("client", "client", PART(3)),
-    TEXT("event", "event", PART(4)),
+    TEXT("mode", "mode", PART(4)),
     NUMBER("connections", "connections", TALLY_PLAINTEXT),
     WHEN("first", "first", FROM_FIRST),
     WHEN("last", "last", FROM_LAST),

@@ -107,6 +107,18 @@ take_refused(struct report_sum *sum, const struct log_line *line, enum tally_cou
     }
 }
 
+/* Why it is in plaintext: permissive is to be locked, observe to be switched on, and
+ * plaintext is meant. */
+static struct log_line_text
+mode_of(const struct log_line *line)
+{
+    struct log_line_text mode = line->field[LOG_MODE];
+    return mode.len > 0 ? mode
+                        : log_line_text(log_line_is(line->field[LOG_EVENT], "observed")
+                                            ? "observe"
+                                            : "plaintext");
+}
+
 static void
 take_plaintext(struct report_sum *sum, const struct log_line *line, int64_t time)
 {
@@ -115,7 +127,7 @@ take_plaintext(struct report_sum *sum, const struct log_line *line, int64_t time
     const struct log_line_text key[] = {
         line->field[LOG_DIRECTION], line->field[LOG_RULE], log_ends_server(line, room),
         is_inbound ? log_ends_host(line->field[LOG_REMOTE]) : line->field[LOG_PROGRAM],
-        line->field[LOG_EVENT]};
+        mode_of(line)};
     count(sum, line, TALLY_PLAINTEXT, time);
     timeline_add(&sum->timeline, REPORT_PLAINTEXT, time);
     tally_add(tally_find(sum->plaintext, key), TALLY_PLAINTEXT, 1, time);
