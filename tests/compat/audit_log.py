@@ -93,12 +93,16 @@ def check_lines(lines):
 
 # ---- daemons -----------------------------------------------------------------------------
 
+PARTS = ("%pri%|%protocol-version%|%timereported:::date-rfc3339%|%hostname%|%app-name%|"
+         "%procid%|%msgid%|%msg%")
+
+
 def start_rsyslog(bed, name):
     """An rsyslogd that writes what it has made of each message."""
     config = bed.write(name + ".conf", f"""
 module(load="imuxsock" SysSock.Use="off")
 input(type="imuxsock" Socket="{bed.path('log')}" UseSpecialParser="off" CreatePath="off")
-template(name="parts" type="string" string="%pri%|%protocol-version%|%timereported:::date-rfc3339%|%hostname%|%app-name%|%procid%|%msgid%|%msg%\\n")
+template(name="parts" type="string" string="{PARTS}\\n")
 action(type="omfile" file="{bed.path('messages')}" template="parts")
 """)
     if os.path.exists(bed.path("log")):

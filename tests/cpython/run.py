@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import audit_schema  # noqa: E402
 from certs import SERVER_NAMES, Authority  # noqa: E402
 from harness import BUILD, MTLS_RUN  # noqa: E402
 
@@ -130,6 +131,7 @@ def main():
             print(f"{module:24} {good:4} as without the shim, {bad} not", flush=True)
             passed += good
             failed += bad
+        audit_schema.check_file(os.path.join(folder, "audit.jsonl"))
         with open(os.path.join(folder, "audit.jsonl"), encoding="utf-8") as audit:
             handshakes = sum('"handshake_ok"' in line for line in audit)
         print(f"{handshakes} handshakes")

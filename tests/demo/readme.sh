@@ -35,8 +35,9 @@ check "the policy is right" mtlsctl check policy.ini
 same "the commands say what is shown" "$(block console explain)" \
     "$(block console explain | replay | sed "s#$TMP/#/etc/mtls-shim/#g")"
 
-check "the audit line is JSON" \
-    eval "block json 'audit line' | tr -d '\n' | python3 -c 'import json, sys; json.load(sys.stdin)'"
+check "the audit line is as the schema says" \
+    eval "block json 'audit line' | tr -d '\n' >audit.line && echo >>audit.line &&
+        python3 $ROOT/tests/lib/audit_schema.py audit.line"
 
 while read -r link; do
     check "there is a $link" test -e "$ROOT/$link"

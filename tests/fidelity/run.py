@@ -24,6 +24,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 
+import audit_schema  # noqa: E402
 import bridge  # noqa: E402
 import certs  # noqa: E402
 import procs  # noqa: E402
@@ -116,6 +117,7 @@ remote = *:1-65535
     def was_governed(policy, version):
         """Whether there were handshakes, of this version; for None: whether there were none,
         but plaintext that a permissive rule has let in."""
+        audit_schema.check_file(policy + ".jsonl")
         with open(policy + ".jsonl", encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
         versions = {line["version"] for line in lines if line["event"] == "handshake_ok"}

@@ -66,7 +66,7 @@ open_file(void)
 static inline const char *
 text(void)
 {
-    static char all[200000];
+    static char all[16 << 20];
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     all[fread(all, 1, sizeof(all) - 1, file)] = '\0';

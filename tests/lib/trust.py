@@ -31,12 +31,15 @@ import threading
 import time
 import traceback
 
+import audit_schema
 import gnutls
 import papers
 from harness import MTLS_RUN, PLAIN
 from papers import authority, bundle, leaf
 from procs import ROOT as TREE
 from procs import wait_until
+
+SCHEMA = audit_schema.load()
 
 PROGRAMS = os.path.join(TREE, "tests", "trust", "programs")
 GREETING = "MTLS-TEST-MARKER greeting\n"      # what the shimmed server says first
@@ -334,6 +337,9 @@ class Log:
                     if not line.endswith(b"\n"):
                         break
                     self._at += len(line)
+                    why = audit_schema.check_line(line, SCHEMA)
+                    if why:
+                        raise AssertionError(f"{self.path}: {why}: {line!r}")
                     self._lines.append(json.loads(line))
         return self._lines
 

@@ -107,4 +107,5 @@ same "TLS 1.3 it was" "$count" "$(grep -c '"version":"1.3"' <(grep handshake_ok 
 both "TLS 1.2" server12 client12 handshake_ok
 same "TLS 1.2 it was" "$count" "$(grep -c '"version":"1.2"' <(grep handshake_ok client12.jsonl))"
 both "refused" judge stranger handshake_failed refused
+check "all lines are as the schema says" python3 "$ROOT/tests/lib/audit_schema.py" ./*.jsonl
 finish

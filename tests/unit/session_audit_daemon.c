@@ -138,7 +138,8 @@ journal_socket(void **state)
     /* The longest lines go whole, too. */
     static char endless[5000];
     for (size_t at = 0; at + 2 < sizeof(endless); at += 2) {
-        memcpy(endless + at, "\n\xff", 2);
+        endless[at] = '\n';
+        endless[at + 1] = '\xff';
     }
     const struct policy policy = {.log = POLICY_LOG_JOURNALD,
                                   .log_level = POLICY_LEVEL_INFO};

@@ -2,6 +2,7 @@
  */
 #include "tests/lib/audit_log.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -35,6 +36,65 @@ moved_and_made(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     assert_true((fcntl(fd, F_GETFL) & O_APPEND) != 0);
     unlink(moved);
+}
+
+static _Atomic int is_over;
+
+static void *
+write_lines(void *count)
+{
+    for (int i = 1; !is_over; i++) {
+        put_warning("from a thread");
+        *(int *)count = i;
+        usleep(1000);
+    }
+    return NULL;
+}
+
+static int
+lines_of(const char *name)
+{
+    char keep[sizeof(path)];
+    memcpy(keep, path, sizeof(path));
+    if (name != path) {
+        snprintf(path, sizeof(path), "%s", name);
+    }
+    const char *all = text();
+    int count = 0;
+    for (const char *at = all; (at = strchr(at, '\n')) != NULL; at++) {
+        count++;
+    }
+    last_line(all, count);
+    unlink(path);
+    memcpy(path, keep, sizeof(path));
+    return count;
+}
+
+/* No line is lost or torn between two files, whoever is writing just then. */
+static void
+moved_while_threads_write(void **state)
+{
+    (void)state;
+    pthread_t threads[4];
+    int counts[4] = {0};
+    int found = 0;
+    assert_int_equal(open_file(), 0);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &counts[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        move_away();
+        close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0640));
+        pass_a_second();
+        pass_a_second();
+        found += lines_of(moved); /* by now nobody writes there */
+    }
+    is_over = 1;
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    found += lines_of(path);
+    assert_int_equal(found, counts[0] + counts[1] + counts[2] + counts[3]);
 }
 
 /* nocreate: the file is made by who writes, and only when nobody else does. */
@@ -212,6 +272,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moved_and_made),
+        cmocka_unit_test(moved_while_threads_write),
         cmocka_unit_test(moved_only),
         cmocka_unit_test(moved_and_forbidden),
         cmocka_unit_test(moved_with_another_root),

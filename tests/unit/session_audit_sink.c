@@ -181,6 +181,41 @@ full_stderr(void **state)
     assert_int_equal(opened, -EBADF);
 }
 
+/* A terminal that nobody reads from may take half a line: the next one begins anew. */
+static void
+full_terminal(void **state)
+{
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    int saved = dup(STDERR_FILENO);
+    assert_int_equal(dup2(terminal, STDERR_FILENO), STDERR_FILENO);
+    int opened = open_log(POLICY_LOG_STDERR, POLICY_LEVEL_INFO);
+    alarm(20);
+    for (int i = 0; i < 2000; i++) {
+        put_warning("nobody reads");
+    }
+    alarm(0);
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    close(saved);
+    assert_int_equal(opened, 0);
+    assert_int_equal(fcntl(terminal, F_GETFL) & O_NONBLOCK, 0);
+    while (strlen(drain(master)) > 0) {
+        usleep(20000); /* the kernel moves what is left by and by */
+    }
+    put_warning("room again");
+    usleep(20000);
+    const char *all = drain(master);
+    const char *line = strrchr(all, '{');
+    assert_non_null(line);
+    must_have(line, "\"dropped\":");
+    must_have(line, "room again");
+    assert_true(line == all || line[-1] == '\n');
+    close(terminal);
+    close(master);
+}
+
 /* Polling says that there is room, and the reader goes: still no SIGPIPE. */
 static int doomed_reader = -1;
 
@@ -264,6 +299,7 @@ main(void)
         cmocka_unit_test(full_disk),
         cmocka_unit_test(full_fifo),
         cmocka_unit_test(full_stderr),
+        cmocka_unit_test(full_terminal),
         cmocka_unit_test(reader_goes_at_the_last_moment),
         cmocka_unit_test(threads_and_children),
     };
