@@ -165,21 +165,23 @@ static int
 settle(struct handle *handle, uint32_t *events)
 {
     int fd = handle->service_fd;
+    /* Looked at once: a close() in between is for the next step, which it asks for.  Else
+     * an end without close_notify could go out. */
+    const bool lingering = atomic_load(&handle->lingering);
     if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {
-        if (handle->lingering &&
-            holder_leave(&handle->session->holders, session_self())) {
+        if (lingering && holder_leave(&handle->session->holders, session_self())) {
             session_discard_input(fd); /* there is nobody who would read it */
         }
         return 0;
     }
     int result = record_flush(&handle->conn, fd);
-    if (result == 0 && handle->lingering &&
+    if (result == 0 && lingering &&
         !holder_leave(&handle->session->holders, session_self())) {
         return 0; /* the last one says goodbye */
     }
     if (result == 0) {
-        result = handle->lingering ? record_close_notify(&handle->conn, fd)
-                                   : record_send_ticket(&handle->conn, fd);
+        result = lingering ? record_close_notify(&handle->conn, fd)
+                           : record_send_ticket(&handle->conn, fd);
     }
     if (result == -EAGAIN) {
         *events = EPOLLOUT;
@@ -188,7 +190,7 @@ settle(struct handle *handle, uint32_t *events)
     if (atomic_load(&handle->session->shut_wanted) != 0) {
         (void)session_finish_shutdown(handle, fd);
     }
-    if (!handle->lingering || result < 0) {
+    if (!lingering || result < 0) {
         return 0;
     }
     /* Held open until the peer has ended, too: what it still sends (a ticket, say) would
@@ -561,8 +563,8 @@ service_linger(struct handle *handle, int fd, int64_t linger_ms)
     forget_epoll(fd);
     pthread_mutex_lock(&service_mutex);
     give_service_fd(handle, copy);
-    handle->lingering = true;
-    handle->linger_until_ms = session_now_ms() + linger_ms;
+    atomic_store(&handle->linger_until_ms, session_now_ms() + linger_ms);
+    atomic_store(&handle->lingering, true);
     watch_locked(handle);
     bool alone = !started;
     pthread_mutex_unlock(&service_mutex);

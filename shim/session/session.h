@@ -128,12 +128,12 @@ struct handle {
     struct record_count uncounted[2]; /* in and out, where there was none left */
     /* the service thread's, under its lock */
     struct handle *next_watched, *previous_watched;
-    _Atomic bool watched;     /* to be read without the lock */
-    bool watch_again;         /* asked for while a step was under way */
-    bool lingering;           /* the program has closed its last fd */
-    int service_fd;           /* a dup of the service's own, -1 = none */
-    int64_t service_after_ms; /* leave it to the program's threads until then */
-    int64_t linger_until_ms;
+    _Atomic bool watched;   /* to be read without the lock */
+    bool watch_again;       /* asked for while a step was under way */
+    _Atomic bool lingering; /* the program has closed its last fd; set by its thread */
+    int service_fd;         /* a dup of the service's own, -1 = none */
+    _Atomic int64_t service_after_ms; /* leave it to the program's threads until then */
+    _Atomic int64_t linger_until_ms;  /* set before lingering is */
     uint32_t service_events; /* what epoll watches service_fd for; 0 = not added */
 };
 
