@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "shim/session/session.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
+#include "shim/session/thread.h"
 
 enum {
     THREADS = 8,
@@ -162,25 +162,6 @@ run(void *context)
     return NULL;
 }
 
-static int
-start_thread(struct job *job)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_attr_init(&attr) != 0) {
-        return -EAGAIN;
-    }
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_LEN);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attr, run, job);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return -error;
-}
-
 /* Returns whether there was a place. */
 static bool
 enter(struct job *job)
@@ -212,7 +193,10 @@ ocsp_query_start(const struct ocsp_query *query)
         leave(job); /* somebody is at it */
         return 0;
     }
-    if (start_thread(job) < 0) {
+    pthread_t thread;
+    if (thread_start(run, job, STACK_LEN, &thread) == 0) {
+        (void)pthread_detach(thread);
+    } else {
         struct ocsp_answer answer = {0};
         fail(&answer, "no thread could be started to ask the responder");
         ocsp_cache_put(&query->key, &answer, NULL, 0);

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 #include "shim/session/reload.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
+#include "shim/session/thread.h"
 
 enum {
     GRACE_MS = 5,        /* for the program's own threads to drive a new session */
@@ -371,23 +371,6 @@ serve(void *unused)
     }
 }
 
-static int
-start_thread(void)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_attr_init(&attr) != 0) {
-        return -EAGAIN;
-    }
-    pthread_attr_setstacksize(&attr, STACK_LEN);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attr, serve, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return -error;
-}
-
 /* What the thread waits with; it outlives a thread that was stopped. */
 static bool
 open_fds(void)
@@ -410,7 +393,7 @@ open_fds(void)
 static void
 start(void)
 {
-    if (open_fds() && start_thread() == 0) {
+    if (open_fds() && thread_start(serve, NULL, STACK_LEN, &thread) == 0) {
         running = true;
         started = true;
     }
