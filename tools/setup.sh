@@ -11,8 +11,7 @@ build="gcc make libc6-dev libinih-dev libyajl-dev autoconf automake libtool dpkg
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless golang-go strace
     procps iproute2 binutils mandoc shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind
-    prometheus
-    rsyslog logrotate"
+    prometheus rsyslog logrotate"
 compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsgi-plugin-python3
     apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp rsync
     exim4-daemon-light swaks dovecot-imapd mosquitto mosquitto-clients slapd ldap-utils ngircd
