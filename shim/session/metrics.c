@@ -109,13 +109,9 @@ metrics_renew(void)
 static void
 count_handshake(struct metrics_series *series, const struct audit_record *record)
 {
-    static const int64_t bounds_us[] = {
-#define X(us) us,
-        METRICS_BUCKET_LIST(X)
-#undef X
-    };
     int bucket = 0;
-    while (bucket < METRICS_BUCKET_COUNT && record->handshake_us > bounds_us[bucket]) {
+    while (bucket < METRICS_BUCKET_COUNT &&
+           record->handshake_us > metrics_series_bounds_us[bucket]) {
         bucket++;
     }
     if (bucket < METRICS_BUCKET_COUNT) {

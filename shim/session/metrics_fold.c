@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shim/session/audit_json.h"
+#include "shim/session/metrics_series.h"
 #include "shim/session/system.h"
 
 enum {
@@ -57,14 +58,6 @@ find_series(struct metrics_ended *ended, const char *service, uint32_t direction
     return NULL;
 }
 
-static void
-copy_text(char *to, const char *from, size_t size)
-{
-    size_t len = strnlen(from, size - 1);
-    memcpy(to, from, len);
-    to[len] = '\0';
-}
-
 struct metrics_series *
 metrics_fold_series(struct metrics_ended *ended, const char *service, uint32_t direction,
                     const char *rule)
@@ -82,27 +75,12 @@ metrics_fold_series(struct metrics_ended *ended, const char *service, uint32_t d
         }
     }
     series = &ended->series[ended->series_count];
-    copy_text(series->service, service, sizeof(series->service));
-    copy_text(series->rule, rule, sizeof(series->rule));
+    metrics_series_copy_text(series->service, service, sizeof(series->service));
+    metrics_series_copy_text(series->rule, rule, sizeof(series->rule));
     series->direction = direction;
     atomic_store(&series->is_set, 1);
     ended->series_count++;
     return series;
-}
-
-static void
-add(struct metrics_series *series, int value, uint64_t more)
-{
-    atomic_fetch_add_explicit(&series->values[value], more, memory_order_relaxed);
-}
-
-static void
-add_open(struct metrics_series *series, const struct metrics_open *open)
-{
-    add(series, METRICS_BYTES_IN, atomic_load(&open->in.bytes));
-    add(series, METRICS_BYTES_OUT, atomic_load(&open->out.bytes));
-    add(series, METRICS_RECORDS_IN, atomic_load(&open->in.records));
-    add(series, METRICS_RECORDS_OUT, atomic_load(&open->out.records));
 }
 
 void
@@ -118,14 +96,14 @@ metrics_fold_add(struct metrics_ended *ended, const struct metrics_live *live)
         }
         to[i] = metrics_fold_series(ended, live->service, from->direction, from->rule);
         for (int value = 0; value < METRICS_VALUES && to[i] != NULL; value++) {
-            add(to[i], value, atomic_load(&from->values[value]));
+            metrics_series_add(to[i], value, atomic_load(&from->values[value]));
         }
     }
     for (uint32_t i = 0; i < open_end; i++) {
         const struct metrics_open *open = &live->open[i];
         if (atomic_load(&open->is_set) && open->series < series_end &&
             to[open->series] != NULL) {
-            add_open(to[open->series], open);
+            metrics_series_add_counts(to[open->series], &open->in, &open->out);
         }
     }
 }
@@ -138,7 +116,7 @@ metrics_fold_add_ended(struct metrics_ended *to, const struct metrics_ended *fro
         struct metrics_series *sum =
             metrics_fold_series(to, series->service, series->direction, series->rule);
         for (int value = 0; value < METRICS_VALUES && sum != NULL; value++) {
-            add(sum, value, atomic_load(&series->values[value]));
+            metrics_series_add(sum, value, atomic_load(&series->values[value]));
         }
     }
 }

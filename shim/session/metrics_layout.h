@@ -31,18 +31,7 @@ enum {
     METRICS_RULE_LEN = 96,
     METRICS_PEER_LEN = 160,
     METRICS_PROGRAM_LEN = 128,
-};
-
-/* Upper bounds of the buckets of the duration of handshakes, in microseconds. */
-#define METRICS_BUCKET_LIST(X)                                                           \
-    X(500)                                                                               \
-    X(1000)                                                                              \
-    X(2500) X(5000) X(10000) X(25000) X(50000) X(100000) X(250000) X(500000) X(1000000)  \
-        X(2500000) X(5000000) X(10000000)
-enum {
-#define X(us) +1
-    METRICS_BUCKET_COUNT = METRICS_BUCKET_LIST(X),
-#undef X
+    METRICS_BUCKET_COUNT = 14, /* of durations; metrics_series.h has their bounds */
 };
 
 /* Counters of a series. */

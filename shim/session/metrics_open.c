@@ -133,16 +133,6 @@ metrics_open_attach(struct handle *handle, struct metrics_live *live)
     atomic_store(&handle->conn.tx_count, &open->out);
 }
 
-static void
-add_up(struct metrics_series *series, const struct record_count *in,
-       const struct record_count *out)
-{
-    metrics_series_add(series, METRICS_BYTES_IN, atomic_load(&in->bytes));
-    metrics_series_add(series, METRICS_BYTES_OUT, atomic_load(&out->bytes));
-    metrics_series_add(series, METRICS_RECORDS_IN, atomic_load(&in->records));
-    metrics_series_add(series, METRICS_RECORDS_OUT, atomic_load(&out->records));
-}
-
 void
 metrics_open_detach(struct handle *handle, struct metrics_live *live)
 {
@@ -153,12 +143,13 @@ metrics_open_detach(struct handle *handle, struct metrics_live *live)
         struct metrics_series *series = metrics_series(
             live, session->is_server ? METRICS_INBOUND : METRICS_OUTBOUND, session->rule);
         if (series != NULL) {
-            add_up(series, &handle->uncounted[0], &handle->uncounted[1]);
+            metrics_series_add_counts(series, &handle->uncounted[0],
+                                      &handle->uncounted[1]);
         }
         return;
     }
     metrics_series_begin(live);
-    add_up(&live->series[open->series], &open->in, &open->out);
+    metrics_series_add_counts(&live->series[open->series], &open->in, &open->out);
     atomic_store(&open->is_set, 0);
     metrics_series_end(live);
     give_bit((int)(open - live->open));

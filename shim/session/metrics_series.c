@@ -5,6 +5,10 @@
 
 #include "shim/session/metrics_file.h"
 
+const int64_t metrics_series_bounds_us[METRICS_BUCKET_COUNT] = {
+    500,    1000,   2500,   5000,    10000,   25000,   50000,
+    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+
 void
 metrics_series_copy_text(char *to, const char *from, size_t size)
 {
@@ -101,4 +105,14 @@ struct metrics_series *
 metrics_series_of_process(struct metrics_live *live)
 {
     return &live->series[0];
+}
+
+void
+metrics_series_add_counts(struct metrics_series *series, const struct record_count *in,
+                          const struct record_count *out)
+{
+    metrics_series_add(series, METRICS_BYTES_IN, atomic_load(&in->bytes));
+    metrics_series_add(series, METRICS_BYTES_OUT, atomic_load(&out->bytes));
+    metrics_series_add(series, METRICS_RECORDS_IN, atomic_load(&in->records));
+    metrics_series_add(series, METRICS_RECORDS_OUT, atomic_load(&out->records));
 }

@@ -31,6 +31,14 @@ metrics_series_add(struct metrics_series *series, int value, uint64_t more)
     atomic_fetch_add_explicit(&series->values[value], more, memory_order_relaxed);
 }
 
+/* Adds what a connection has carried. */
+void metrics_series_add_counts(struct metrics_series *series,
+                               const struct record_count *in,
+                               const struct record_count *out);
+
+/* The upper bounds of the buckets for the duration of handshakes, in microseconds. */
+extern const int64_t metrics_series_bounds_us[METRICS_BUCKET_COUNT];
+
 /* Copies a text, cut to the size. Async-signal-safe. */
 void metrics_series_copy_text(char *to, const char *from, size_t size);
 

@@ -239,6 +239,28 @@ def test_reloads(bed):
     wait_until(fails, "a reload that fails", 20)
 
 
+def test_an_identity_that_is_gone(bed):
+    counted = Counted(bed)
+    own = f"[identity other]\ncertificate = {bed.client_cert.chain}\n" \
+          f"private_key = {bed.client_cert.key}\ntrust = {bed.authority.pem}\n"
+    with open(counted.policy, encoding="utf-8") as file:
+        first = file.read()
+    name = "certificate_not_after_timestamp_seconds"
+
+    def change(text, want):
+        path = bed.write("server.ini.new", text)
+        os.rename(path, counted.policy)
+
+        def look():
+            counted.open().close()
+            return (counted.get(name, 'service="echo",identity="other"') is not None) == want
+        wait_until(look, "the new policy")
+    change(first + own, True)
+    change(first, False)
+    equal(counted.get(name, 'service="echo",identity="own"'), certs_end(bed.server_cert.pem),
+          "the one that stays")
+
+
 # ---- processes -----------------------------------------------------------------------------
 
 
@@ -254,6 +276,41 @@ def test_a_child_for_each_connection(bed):
     counted.becomes("connections_total", 10)
     wait_until(lambda: counted.get("processes", 'service="echo"') == 1, "one process")
     wait_until(lambda: len(counted.files()) == 1, "one file")
+
+
+def test_a_connection_of_two_processes(bed):
+    """It is one, and each counts what it has carried itself."""
+    counted = Counted(bed)
+    port = free_port()
+    policy = bed.policy("shared", f"[inbound test]\nlocal = *:{port}\nmode = mtls\n"
+                        "identity = own\n", {"own": bed.server_cert},
+                        metrics_dir=counted.dir)
+    script = ("import os, socket\n"
+              f"s = socket.create_server(('127.0.0.1', {port}))\n"
+              "c, _ = s.accept()\n"
+              "c.sendall(c.recv(100))\n"
+              "if os.fork() == 0:\n"
+              "    c.sendall(c.recv(100))\n"
+              "    s.accept()\n"
+              "    os._exit(0)\n"
+              "os.wait()\n"
+              "c.sendall(c.recv(100))\n"
+              "s.accept()\n")
+    bed.start("sharing", [sys.executable, "-c", script], policy,
+              env={"MTLS_SHIM_SERVICE": "two"}).listens(port)
+    labels = LABELS.replace("echo", "two")
+    raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+    with counted.context.wrap_socket(raw, server_hostname="localhost") as conn:
+        Counted.ping(conn, b"one")
+        Counted.ping(conn, b"three")
+        counted.becomes("received_bytes_total", 8, labels)
+        equal(counted.get("open_connections", labels), 1, "open")
+        equal(counted.get("processes", 'service="two"'), 2, "processes")
+        equal(sorted(row["bytes_in"] for row in counted.top()["connections"]), [3, 5], "rows")
+        socket.create_connection(("127.0.0.1", port)).close()  # the child goes
+        Counted.ping(conn, b"seven..")
+        counted.becomes("received_bytes_total", 15, labels)
+        equal(counted.get("connections_total", labels), 1, "connections")
 
 
 def test_prefork_adds_up(bed):

@@ -3,12 +3,12 @@
 #define TOOLS_CTL_METRICS_DIR_H
 
 /*
- *   dir     in  as given; NULL: the policy's
- *   policy  in  the policy's path; NULL = the usual one
- *   command in  for messages
+ *   dir      in  as given; NULL: the policy's
+ *   path     in  the policy; NULL = the usual one
+ *   command  in  for messages
  *
  * Returns  on the heap; NULL and stderr has the reason.
  */
-char *metrics_dir(const char *dir, const char *policy, const char *command);
+char *metrics_dir(const char *dir, const char *path, const char *command);
 
 #endif

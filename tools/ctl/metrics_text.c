@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "shim/session/metrics_series.h"
 #include "shim/session/reason.h"
 
 /* ---- the format
@@ -154,15 +155,10 @@ put_bucket(FILE *out, const struct metrics_series *series, const char *bound,
 static void
 put_histogram(FILE *out, const struct metrics_series *series)
 {
-    static const uint64_t bounds_us[] = {
-#define X(us) us,
-        METRICS_BUCKET_LIST(X)
-#undef X
-    };
     uint64_t below = 0;
     for (int i = 0; i < METRICS_BUCKET_COUNT; i++) {
         char bound[32];
-        snprintf(bound, sizeof(bound), "%g", (double)bounds_us[i] / 1e6);
+        snprintf(bound, sizeof(bound), "%g", (double)metrics_series_bounds_us[i] / 1e6);
         below += value_of(series, METRICS_HANDSHAKE_BUCKET + i);
         put_bucket(out, series, bound, below);
     }
