@@ -221,7 +221,7 @@ sanitize:  ## run the tests with ASan, UBSan, TSan and memcheck (half an hour)
 	$(Q)$(MAKE) --no-print-directory SANITIZE=address PROGRAMS='$(SANITIZED)' programs
 	$(Q)$(MAKE) --no-print-directory SANITIZE=undefined PROGRAMS='$(SANITIZED)' \
 	    CFLAGS='$(CFLAGS) -fno-sanitize-recover=undefined' programs
-	$(Q)$(MAKE) --no-print-directory SANITIZE=thread PROGRAMS='fidelity' programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=thread PROGRAMS= programs
 	$(Q)$(MAKE) --no-print-directory memcheck
 
 programs: all $(BUILD)/setup-test.stamp $(HELPER_BIN) $(FIDELITY)

@@ -2,7 +2,8 @@
 # Runs tests with real programs on a build with a sanitizer (make SANITIZE=KIND), and fails
 # when it reports anything, whatever the tests themselves say.
 #
-#   tests/sanitize.sh address|undefined|thread WORD...      words as tests/run takes them
+#   tests/sanitize.sh address|undefined WORD...     words as tests/run takes them
+#   tests/sanitize.sh thread [WORD...]              scenarios, as tests/fidelity/run.py has them
 #
 # BUILD is that build. Reports are kept in $BUILD/reports/, one file a process. What is no
 # fault is in tests/sanitize/KIND.supp, each with its reason.
@@ -34,7 +35,7 @@ undefined)
     export UBSAN_OPTIONS=$common:halt_on_error=1:print_stacktrace=1
     ;;
 thread)
-    # Only programs that are built with it can run: those of tests/fidelity.
+    # Only a program that is built with it can run: that of tests/fidelity.
     export TSAN_OPTIONS=$common:die_after_fork=0:atexit_sleep_ms=0:suppressions=$known
     ;;
 *)
@@ -44,7 +45,12 @@ thread)
 esac
 
 status=0
-TEST_TIMEOUT=${TEST_TIMEOUT:-1200} tests/run "$@" || status=$?
+export TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
+if [ "$kind" = thread ]; then
+    tests/fidelity/run.py -r "$@" || status=$?
+else
+    tests/run "$@" || status=$?
+fi
 found=0
 for report in "$reports"/*; do
     # Else it is a note: of a stack that the runtime does not know, for one (clone(2)).
