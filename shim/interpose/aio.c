@@ -2,13 +2,15 @@
  * aio(7): libc has threads of its own read and write, behind our back.  What cannot be
  * protected is refused.
  */
-#include "shim/interpose/governed.h"
+#include "shim/interpose/aio.h"
 
 #include <aio.h>
 
+#include "shim/interpose/governed.h"
+
 /* Marked ones (unconnected.h) cannot be watched until libc's thread gets to them. */
-static bool
-may_not_be(int fd)
+bool
+aio_may_not_be(int fd)
 {
     GOVERNED_SCOPE *handle = table_acquire(fd); /* in plaintext by now: none */
     return handle != NULL || table_marked(fd) != TABLE_UNMARKED;
@@ -18,7 +20,7 @@ INTERPOSE int
 aio_read(struct aiocb *job)
 {
     real_need();
-    if (may_not_be(job->aio_fildes)) {
+    if (aio_may_not_be(job->aio_fildes)) {
         errno = ENOSYS;
         return -1;
     }
@@ -29,7 +31,7 @@ INTERPOSE int
 aio_write(struct aiocb *job)
 {
     real_need();
-    if (may_not_be(job->aio_fildes)) {
+    if (aio_may_not_be(job->aio_fildes)) {
         errno = ENOSYS;
         return -1;
     }
@@ -42,7 +44,7 @@ lio_listio(int mode, struct aiocb *const jobs[], int count, struct sigevent *eve
     real_need();
     for (int i = 0; i < count; i++) {
         if (jobs[i] != NULL && jobs[i]->aio_lio_opcode != LIO_NOP &&
-            may_not_be(jobs[i]->aio_fildes)) {
+            aio_may_not_be(jobs[i]->aio_fildes)) {
             errno = ENOSYS;
             return -1;
         }

@@ -1,12 +1,14 @@
 /*
  * syscall(2) of libc: system calls past the functions that we interpose.  Those that
  * would move data of a governed fd, or lose track of one, go by these functions after
- * all; io_uring, whose requests nobody sees, is refused.
+ * all; io_uring, whose requests nobody sees, is refused, and so are jobs for such fds.
  */
+#include "shim/interpose/aio.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/load.h"
 
+#include <linux/aio_abi.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -64,6 +66,34 @@ refuse_io_uring(long number, const long a[ARGUMENTS])
     govern_warn("io_uring_setup was refused: it would go around the library");
     errno = ENOSYS;
     return -1;
+}
+
+static bool
+moves_data(const struct iocb *job)
+{
+    return job->aio_lio_opcode == IOCB_CMD_PREAD ||
+           job->aio_lio_opcode == IOCB_CMD_PWRITE ||
+           job->aio_lio_opcode == IOCB_CMD_PREADV ||
+           job->aio_lio_opcode == IOCB_CMD_PWRITEV;
+}
+
+/* The kernel's own asynchronous jobs: those before the first that goes around a session
+ * are taken, as where the kernel refuses one. */
+static long
+submit_jobs(long number, const long a[ARGUMENTS])
+{
+    struct iocb *const *jobs = (struct iocb *const *)a[2];
+    for (long i = 0; i < a[1]; i++) {
+        if (!memory_is_there(&jobs[i]) || !memory_is_there(jobs[i])) {
+            break; /* the kernel goes no further */
+        }
+        if (moves_data(jobs[i]) && aio_may_not_be((int)jobs[i]->aio_fildes)) {
+            const long before[ARGUMENTS] = {a[0], i, a[2]};
+            errno = ENOSYS;
+            return i == 0 ? -1 : pass(number, before);
+        }
+    }
+    return pass(number, a);
 }
 
 #define PTR(i) ((void *)a[i])
@@ -172,6 +202,8 @@ treat_process(long number, const long a[ARGUMENTS])
         _exit(INT(0));
     case SYS_io_uring_setup:
         return refuse_io_uring(number, a);
+    case SYS_io_submit:
+        return submit_jobs(number, a);
     default:
         return treat_descriptor(number, a);
     }

@@ -44,10 +44,14 @@ def test_io_uring(bed):
     bed.audited("server", event="warning")
 
 
+def test_kernel_aio(bed):
+    talk(bed, "kernel_aio")
+
+
 def test_remote(bed):
     talk(bed, "remote")
     bed.audited("client", event="warning")
 
 
 if __name__ == "__main__":
-    main(globals(), needs_shim=["io_uring", "remote"])
+    main(globals(), needs_shim=["io_uring", "kernel_aio", "remote"])

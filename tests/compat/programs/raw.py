@@ -11,9 +11,11 @@ from common import MARKER, dial, listen, read_all, read_exactly, run, same, wait
 
 NUMBERS = {
     "x86_64": {"read": 0, "write": 1, "close": 3, "sendto": 44, "recvfrom": 45, "clone": 56,
-               "writev": 20, "dup": 32, "io_uring_setup": 425},
+               "writev": 20, "dup": 32, "io_setup": 206, "io_getevents": 208, "io_submit": 209,
+               "io_uring_setup": 425},
     "aarch64": {"read": 63, "write": 64, "close": 57, "sendto": 206, "recvfrom": 207,
-                "clone": 220, "writev": 66, "dup": 23, "io_uring_setup": 425},
+                "clone": 220, "writev": 66, "dup": 23, "io_setup": 0, "io_getevents": 4,
+                "io_submit": 2, "io_uring_setup": 425},
 }[platform.machine()]
 CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC = 0x20000000, 0x40000000, 0x08000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -141,6 +143,49 @@ def server_io_uring(port):
 
 
 client_io_uring = client_handshake
+
+
+class Job(ctypes.Structure):
+    """struct iocb of linux/aio_abi.h."""
+    _fields_ = [("data", ctypes.c_uint64), ("key", ctypes.c_uint32), ("rw", ctypes.c_int32),
+                ("opcode", ctypes.c_uint16), ("prio", ctypes.c_int16), ("fd", ctypes.c_uint32),
+                ("buf", ctypes.c_uint64), ("nbytes", ctypes.c_uint64), ("offset", ctypes.c_int64),
+                ("reserved", ctypes.c_uint64), ("flags", ctypes.c_uint32),
+                ("resfd", ctypes.c_uint32)]
+
+
+PREAD, PWRITE = 0, 1
+
+
+def submit(context, *jobs):
+    """Each is an opcode, an fd and a buffer."""
+    made = [Job(opcode=opcode, fd=number, buf=ctypes.addressof(buf), nbytes=len(buf))
+            for opcode, number, buf in jobs]
+    return call("io_submit", context, len(made),
+                (ctypes.c_void_p * len(made))(*map(ctypes.addressof, made)))
+
+
+def server_kernel_aio(port):
+    """A governed connection is not for the kernel to write; files and pipes are."""
+    listener = listen(port)
+    unconnected = socket.socket()
+    conn, _ = listener.accept()
+    context = ctypes.c_ulong(0)
+    same(call("io_setup", 4, ctypes.byref(context)), 0, "io_setup")
+    buf = ctypes.create_string_buffer(MARKER, len(MARKER))
+    file = os.memfd_create("file")
+    for number in conn.fileno(), unconnected.fileno():
+        same(submit(context.value, (PWRITE, number, buf)), "ENOSYS", "a write")
+        same(submit(context.value, (PREAD, number, buf)), "ENOSYS", "a read")
+    same(submit(context.value, (PWRITE, file, buf), (PWRITE, conn.fileno(), buf)), 1,
+         "jobs that are taken")
+    events = ctypes.create_string_buffer(64)
+    same(call("io_getevents", context.value, 1, 1, events, 0), 1, "jobs that are done")
+    same(os.pread(file, 100, 0), MARKER, "what is in the file")
+    conn.sendall(read_exactly(conn, 6))
+
+
+client_kernel_aio = client_handshake
 
 
 def client_remote(port):
