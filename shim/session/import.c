@@ -1,6 +1,8 @@
 #include "shim/session/import.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,6 +95,23 @@ take(int memfd, struct session *copy)
     return true;
 }
 
+/* Of all whom it was passed to, one takes it: that it is over for the others is seen by
+ * one call and written by another. The kernel's lock keeps out processes, no threads. */
+static bool
+take_alone(int memfd, struct session *copy)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    session_fork_enter(); /* a child is not to find the mutex locked */
+    pthread_mutex_lock(&mutex);
+    bool taken = system_calls.fcntl(memfd, F_SETLK, &lock) == 0 && take(memfd, copy);
+    lock.l_type = F_UNLCK;
+    (void)system_calls.fcntl(memfd, F_SETLK, &lock);
+    pthread_mutex_unlock(&mutex);
+    session_fork_leave();
+    return taken;
+}
+
 /* What stays behind is of no use any more. */
 static void
 wipe(int memfd)
@@ -183,7 +202,7 @@ session_import(int memfd)
 {
     struct session copy;
     struct handle *handle = pool_is_session(memfd) ? pool_take_alone() : NULL;
-    int result = handle != NULL && take(memfd, &copy) ? 0 : -EINVAL;
+    int result = handle != NULL && take_alone(memfd, &copy) ? 0 : -EINVAL;
     if (result == 0) {
         wipe(memfd);
         result = build(handle, &copy, memfd);
