@@ -405,19 +405,21 @@ reload_look(void)
 {
     int64_t now = coarse_ms();
     if (now < atomic_load_explicit(&next_look_ms, memory_order_relaxed) ||
-        atomic_exchange(&looking, true)) {
+        atomic_load_explicit(&looking, memory_order_relaxed)) {
         return;
     }
     int errno_before = errno;
     int cancel_state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     session_fork_enter(); /* a fork waits: its child is to find this in one piece */
-    if (now >= atomic_load(&next_look_ms)) { /* or another has looked meanwhile */
-        atomic_store(&next_look_ms, now + RELOAD_LOOK_MS);
-        look();
-        audit_flush(false);
+    if (!atomic_exchange(&looking, true)) {
+        if (now >= atomic_load(&next_look_ms)) { /* or another has looked meanwhile */
+            atomic_store(&next_look_ms, now + RELOAD_LOOK_MS);
+            look();
+            audit_flush(false);
+        }
+        atomic_store(&looking, false);
     }
-    atomic_store(&looking, false);
     session_fork_leave();
     if (!service_is_running() && recheck_is_due()) {
         (void)recheck_run();

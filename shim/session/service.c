@@ -25,6 +25,7 @@ enum {
 
 /* Guards the list and the watch fields of handles; never held during a step. */
 static pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t stop_mutex = PTHREAD_MUTEX_INITIALIZER; /* before that one */
 static struct handle *watched;
 static _Atomic bool running;
 static _Atomic bool started; /* and there is a thread */
@@ -408,8 +409,8 @@ start(void)
     }
 }
 
-void
-service_stop(void)
+static void
+stop_thread(void)
 {
     const uint64_t one = 1;
     pthread_mutex_lock(&service_mutex);
@@ -428,6 +429,14 @@ service_stop(void)
     running = false;
     started = false;
     pthread_mutex_unlock(&service_mutex);
+}
+
+void
+service_stop(void)
+{
+    pthread_mutex_lock(&stop_mutex); /* two threads may copy the process at once */
+    stop_thread();
+    pthread_mutex_unlock(&stop_mutex);
 }
 
 void
@@ -601,7 +610,9 @@ service_fork_child(void)
     watched = NULL;
     running = false;
     started = false;
-    sleeping = false;
+    sleeping = stopping = false;
+    stop_mutex =
+        (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* held by who stayed there */
     if (epoll_fd >= 0) {
         table_disown(epoll_fd);
         system_calls.close(epoll_fd);
