@@ -53,6 +53,12 @@ is_revoked(const struct handle *handle, const struct ruling *ruling,
 }
 
 void
+recheck_begin(struct handle *handle)
+{
+    atomic_store(&handle->judged_epoch, atomic_load(&epoch));
+}
+
+void
 recheck_note(struct handle *handle)
 {
     const struct ruling *ruling = &handle->ruling;
@@ -66,10 +72,10 @@ recheck_note(struct handle *handle)
         struct failure failure;
         (void)is_revoked(handle, ruling, handle->chain, &failure); /* it was judged */
     }
-    /* A generation that comes after this look brings an epoch after the one above. */
-    if (generation_id(ruling->generation) == generation_newest_id()) {
-        atomic_store(&handle->judged_epoch, now);
-    } else {
+    /* A generation that comes after this look brings an epoch after the one above; who
+     * was judged before that one began is judged again. */
+    if (generation_id(ruling->generation) != generation_newest_id() ||
+        atomic_load(&handle->judged_epoch) != now) {
         atomic_store(&stragglers, true);
         service_wake();
     }

@@ -19,8 +19,12 @@ extern struct recheck_rules recheck_rules;
 /* Every open connection is to be judged again. */
 void recheck_all(void);
 
+/* A handshake begins by handle->ruling. */
+void recheck_begin(struct handle *handle);
+
 /* A session is open and was judged by handle->ruling: notes that, or has it judged anew
- * when that is not the newest.  The session's lock is held. */
+ * when that is not the newest, or all were to be judged anew since the handshake began.
+ * The session's lock is held. */
 void recheck_note(struct handle *handle);
 
 /* A session has come that this process knows nothing of: it is to be judged. */

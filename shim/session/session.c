@@ -18,6 +18,7 @@
 #include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
 #include "shim/session/pool.h"
+#include "shim/session/recheck.h"
 #include "shim/session/refusal.h"
 #include "shim/session/service.h"
 #include "shim/session/suite.h"
@@ -158,6 +159,7 @@ int
 session_new_handshake(struct handle *handle, struct failure *failure)
 {
     const struct ruling *ruling = &handle->ruling;
+    recheck_begin(handle); /* before anything is judged, and after the ruling */
     handle->handshake = handshake_new(handle->session, ruling);
     if (handle->handshake != NULL) {
         return 0;
@@ -406,11 +408,11 @@ session_fail(struct handle *handle, int fd, int error, const struct failure *fai
 void
 session_cut(struct handle *handle, int fd, const struct failure *failure)
 {
-    if (atomic_exchange(&handle->session->closed_logged, true)) {
-        return; /* it has ended, or another process was faster */
+    /* What has ended in one direction, and was logged, may go on in the other.
+     * The line first: a program may end as soon as it is told. */
+    if (!atomic_exchange(&handle->session->closed_logged, true)) {
+        session_log(handle, AUDIT_CUT, failure);
     }
-    /* First: a program may end as soon as it is told. */
-    session_log(handle, AUDIT_CUT, failure);
     /* What read(2) and write(2) may say of an established connection, and programs
      * expect: that the peer is not welcome any more is no reason that they know. */
     record_cut(&handle->conn, fd, (uint8_t)refusal_alert(failure->reason), -ECONNRESET);

@@ -3,11 +3,14 @@
 in is cut within two seconds, idle or not, and nobody else is."""
 
 import os
+import socket
 import ssl
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import ocsp  # noqa: E402
 import odd  # noqa: E402
 from certs import CLIENT_NAMES, Authority  # noqa: E402
 from harness import equal, main  # noqa: E402
@@ -101,6 +104,29 @@ def test_revoked_after_exec(bed):
 
 def test_revoked_loop(bed):
     revoke(bed, "loop")
+
+
+def test_revoked_after_its_fin(bed):
+    """Its end without close_notify is an error that was logged; it is no way to stay and
+    listen to a program that goes on."""
+    crl = bed.path("live.crl")
+    replace(crl, bed.authority.crl("before"))
+    two = Two(bed, "stubborn", f"crl = {crl}\n")
+    with socket.socket(fileno=os.dup(two.bad.fileno())) as raw:
+        raw.shutdown(socket.SHUT_WR)
+    wait_until(lambda: two.live.ends(two.bad), "the program to be told of the FIN")
+    equal(two.bad.recv(4), b"more", "what it is sent")
+    bed.audited("server", event="closed", peer_serial=two.bad_cert.serial)
+    replace(crl, bed.authority.crl("after", [two.bad_cert]))
+    end = time.monotonic() + STALE_SECONDS + 1
+    got = b"more"
+    try:
+        while got and time.monotonic() < end:
+            got = two.bad.recv(4)
+    except OSError as error:
+        got = odd.alert_of(error)
+    equal(got, "certificate_revoked", "what the peer is told")
+    two.live.ping(two.good)
 
 
 def test_revoked_and_not_rechecked(bed):
@@ -241,6 +267,33 @@ def test_list_goes_out_of_date(bed):
     live = Live(bed, identity=f"crl = {crl}")
     conn = live.open()
     wait_until(lambda: live.ends(conn), "the end", 8)
+    equal(bed.audited("server", event="cut")["reason"], "crl_expired", "reason")
+
+
+def test_list_goes_out_of_date_in_the_handshake(bed):
+    """The peer was judged before that, and let in after it: OCSP has taken its time."""
+    asked, over = threading.Event(), threading.Event()
+    serial = int(bed.client_cert.serial, 16)
+
+    def answer(body):
+        request = ocsp.Request(body)
+        if serial.to_bytes((serial.bit_length() + 7) // 8, "big") in request.cert_id:
+            asked.set()
+            over.wait(20)
+        return ocsp.answer(request, bed.authority.root)
+    responder = ocsp.Responder(answer)
+    seconds = 6
+    end = time.time() + seconds
+    crl = bed.authority.crl("later", days=(-1, seconds / 86400))
+    live = Live(bed, identity=f"crl = {crl}\nocsp = require\nocsp_timeout = 15s\n"
+                f"ocsp_responder = {responder.url}\n", handshake_timeout="30s")
+    raw = socket.create_connection(("127.0.0.1", live.port), timeout=15)
+    conn = live.context.wrap_socket(raw, server_hostname="localhost")
+    conn.sendall(b"ping")
+    equal(asked.wait(5), True, "the peer is asked about")
+    time.sleep(max(0, end + 2 - time.time()))
+    over.set()
+    wait_until(lambda: live.ends(conn), "the end", STALE_SECONDS)
     equal(bed.audited("server", event="cut")["reason"], "crl_expired", "reason")
 
 

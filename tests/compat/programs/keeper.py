@@ -6,6 +6,7 @@ HOW: threads   a thread blocks in recv for each connection
      forking   a process for each connection, forked after accept
      exec      as forking, and after the first data a program is executed
      loop      one thread, epoll, non-blocking sockets
+     stubborn  as threads, and after an error of recv it goes on sending
 Once it listens it becomes USER, for good.
 """
 
@@ -17,6 +18,7 @@ import selectors
 import socket
 import sys
 import threading
+import time
 
 
 def tell(peer, end):
@@ -42,6 +44,27 @@ def threads(listener):
     while True:
         conn, peer = listener.accept()
         threading.Thread(target=serve, args=(conn, peer), daemon=True).start()
+
+
+def send_on(conn, peer):
+    """Whatever the client does; it is told apart by the port plus 65536."""
+    try:
+        while conn.recv(4096):
+            conn.sendall(b"ping")
+    except OSError as error:
+        tell(peer, name_of(error))
+    try:
+        while True:
+            conn.sendall(b"more")
+            time.sleep(0.05)
+    except OSError as error:
+        tell((peer[0], peer[1] + 65536), name_of(error))
+
+
+def stubborn(listener):
+    while True:
+        conn, peer = listener.accept()
+        threading.Thread(target=send_on, args=(conn, peer), daemon=True).start()
 
 
 def prefork(listener):
