@@ -452,6 +452,7 @@ handshake_step(struct handshake *handshake)
     if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) {
         return -EAGAIN;
     }
+    resume_failed(&handshake->resume);
     return explain(handshake, error);
 }
 
@@ -516,6 +517,10 @@ check_hello(struct handshake *handshake)
                              ? offer_check_client(record, len, identity)
                              : offer_check_server(record, len, identity, theirs);
     if (reason == REASON_NONE) {
+        if (!handshake->session->is_server) {
+            resume_answered(&handshake->resume, handshake->ssl,
+                            offer_version_of_server((struct der_span){record, len}));
+        }
         return 1;
     }
     if (handshake->session->is_server) {
@@ -540,7 +545,11 @@ handshake_got(struct handshake *handshake, size_t len)
     if (handshake->in_want > RECORD_HEADER_LEN) {
         bool is_first = !handshake->saw_record;
         handshake->saw_record = true;
-        return is_first ? check_hello(handshake) : 1;
+        if (is_first) {
+            return check_hello(handshake);
+        }
+        resume_goes_on(&handshake->resume, handshake->ssl);
+        return 1;
     }
     const uint8_t *header = handshake->in;
     size_t body = (size_t)header[3] << 8 | header[4];

@@ -357,8 +357,8 @@ offer_check_client(const uint8_t *record, size_t len,
 }
 
 /* RFC 8446 section 4.1.3. */
-static unsigned
-version_of_server(struct der_span record)
+unsigned
+offer_version_of_server(struct der_span record)
 {
     enum { RECORD_HEADER = 5, HANDSHAKE = 22, SERVER_HELLO = 2, RANDOM = 32 };
     struct der_span body;
@@ -390,7 +390,7 @@ enum reason
 offer_check_server(const uint8_t *record, size_t len,
                    const struct policy_identity *identity, char text[OFFER_LEN])
 {
-    unsigned version = version_of_server((struct der_span){record, len});
+    unsigned version = offer_version_of_server((struct der_span){record, len});
     const char *name = version_name(version);
     if (version == 0 ||
         (version >= identity->min_version && version <= identity->max_version)) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/der.h"
 #include "config/policy.h"
 #include "shim/session/reason.h"
 
@@ -36,6 +37,9 @@ void offer_of_peer(const uint8_t *record, size_t len, enum reason reason,
  */
 enum reason offer_check_client(const uint8_t *record, size_t len,
                                const struct policy_identity *identity);
+
+/* The version that a server's first record is of; 0 for what is no ServerHello. */
+unsigned offer_version_of_server(struct der_span record);
 
 /* Looks whether a server's first record has a version that we have offered; if not, text
  * is what it has. Returns REASON_NONE; REASON_VERSION_MISMATCH. */

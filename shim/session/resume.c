@@ -338,7 +338,39 @@ resume_offer(struct resume *resume, WOLFSSL *ssl)
     } else if (adopt(resume, entry.chain, entry.authenticated_s)) {
         resume->seen_ms = entry.session.seen_ms;
         entry.session.lifetime_s = LIFETIME_S; /* looked at already */
+        resume->offered_version = entry.session.version;
         (void)ticket_wolfssl_offer(ssl, &entry.session);
+    }
+    wc_ForceZero(&entry, sizeof(entry));
+}
+
+void
+resume_answered(struct resume *resume, WOLFSSL *ssl, unsigned version)
+{
+    if (version != 0 && resume->offered_version != 0 &&
+        version != resume->offered_version) {
+        ticket_wolfssl_withdraw(ssl);
+    }
+}
+
+void
+resume_goes_on(const struct resume *resume, WOLFSSL *ssl)
+{
+    if (resume->offered_version != 0) {
+        ticket_wolfssl_ignore_id(ssl);
+    }
+}
+
+void
+resume_failed(const struct resume *resume)
+{
+    struct resume_entry entry;
+    uint8_t key[RESUME_CACHE_KEY_LEN];
+    if (resume->offered_version == 0 || !binding_of(resume, key)) {
+        return;
+    }
+    while (resume_cache_take(key, &entry)) {
+        chain_unref(entry.chain);
     }
     wc_ForceZero(&entry, sizeof(entry));
 }

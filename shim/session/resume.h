@@ -28,6 +28,7 @@ struct resume {
     struct peer peer;
     int64_t authenticated_s;          /* CLOCK_BOOTTIME of its full handshake */
     int64_t seen_ms;                  /* client: when its ticket came */
+    uint16_t offered_version;         /* client: of the session offered; 0 = none */
     uint8_t ticket_iv[TICKET_IV_LEN]; /* server: of the one ticket that was accepted */
 };
 
@@ -44,6 +45,17 @@ void resume_done(struct resume *resume);
 
 /* Client: offers a session, if there is one that may be resumed. */
 void resume_offer(struct resume *resume, WOLFSSL *ssl);
+
+/* Client: the server has chosen a version; called before wolfSSL sees the answer. A
+ * session of another version is not gone on with (RFC 8446 section 4.6.1). */
+void resume_answered(struct resume *resume, WOLFSSL *ssl, unsigned version);
+
+/* Client: before wolfSSL sees what follows the answer. */
+void resume_goes_on(const struct resume *resume, WOLFSSL *ssl);
+
+/* Client: the handshake has failed. Whatever it was, the next one shall not meet it: what
+ * else there is to be resumed with this server is forgotten. */
+void resume_failed(const struct resume *resume);
 
 /*
  * Whether the handshake, which is done and in which nobody has shown a certificate, has

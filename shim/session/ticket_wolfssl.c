@@ -94,6 +94,21 @@ ticket_wolfssl_offer(WOLFSSL *ssl, const struct ticket_session *session)
     return result;
 }
 
+void
+ticket_wolfssl_withdraw(WOLFSSL *ssl)
+{
+    ssl->options.resuming = 0;
+    ssl->session->ticketLen = 0;
+}
+
+void
+ticket_wolfssl_ignore_id(WOLFSSL *ssl)
+{
+    if (ssl->arrays != NULL && !IsAtLeastTLSv1_3(ssl->version)) {
+        ssl->arrays->sessionIDSz = 0;
+    }
+}
+
 static void
 put(byte *to, uint64_t value, size_t len)
 {

@@ -48,6 +48,19 @@ int ticket_wolfssl_take(WOLFSSL *ssl, struct ticket_session *session);
 int ticket_wolfssl_offer(WOLFSSL *ssl, const struct ticket_session *session);
 
 /*
+ * Client: the handshake that was to resume is a full one. wolfSSL would take a
+ * ServerHello of TLS 1.2 for the resumption of a session of TLS 1.3, and not look for the
+ * sign of a downgrade (RFC 8446 section 4.1.3).
+ */
+void ticket_wolfssl_withdraw(WOLFSSL *ssl);
+
+/*
+ * Client, after the ServerHello: with TLS 1.2 what follows it tells whether the ticket
+ * was taken, and not its session id, which wolfSSL goes by (RFC 5077 section 3.4).
+ */
+void ticket_wolfssl_ignore_id(WOLFSSL *ssl);
+
+/*
  * Server, after a handshake of TLS 1.3: what its ticket is to say.
  *
  *   cipher, group  in   numbers of TLS

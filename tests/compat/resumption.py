@@ -419,18 +419,44 @@ def test_openssl_server(bed, version):
 
 
 
-@for_versions
-def test_gnutls_server(bed, version):
-    port = free_port()
-    bed.pair(port=port, client_identity=TLS_1_2)
-    bed.start("peer", [
+def gnutls_server(bed, port, version):
+    return bed.start("peer", [
         "gnutls-serv", "--echo", "--port", port, "--x509cafile", bed.authority.pem,
         "--x509certfile", bed.server_cert.pem, "--x509keyfile", bed.server_cert.key,
         "--require-client-cert", "--verify-client-cert", "--priority",
         f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]).listens(port)
+
+
+@for_versions
+def test_gnutls_server(bed, version):
+    port = free_port()
+    bed.pair(port=port, client_identity=TLS_1_2)
+    gnutls_server(bed, port, version)
     Asker(bed, port).all(*["ask"] * 3)
     equal(resumed(bed, "client", 3), [False, True, True], "resumed, in the log")
     equal(bed.programs[0].out.count(b"This is a resumed session"), 2, "as GnuTLS says")
+
+
+def test_server_started_anew(bed):
+    """A server that knows nothing of our tickets, maybe with another version by now, has
+    a full handshake. GnuTLS says so by the certificate alone, whatever its session id.
+    With a ticket of TLS 1.2 we offer only that: who has given it up refuses us once."""
+    for first in VERSIONS:
+        for second in VERSIONS:
+            with Bed(bed.authority) as inner:
+                port = free_port()
+                inner.pair(port=port, client_identity=TLS_1_2)
+                server = gnutls_server(inner, port, first)
+                client = Asker(inner, port)
+                client.all("ask", "ask")
+                server.stop()
+                gnutls_server(inner, port, second)
+                if (first, second) == ("1.2", "1.3"):
+                    client.all("ask", want="ConnectionResetError")
+                client.all("ask", "ask")
+                equal([(line["version"], line["resumed"]) for line in logged(inner, "client", 4)],
+                      [(first, False), (first, True), (second, False), (second, True)],
+                      f"{first}, then {second}")
 
 
 def test_drop(bed):
