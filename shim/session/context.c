@@ -118,7 +118,7 @@ context_load(const struct policy *policy, const struct policy_identity *identity
         problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
         return NULL;
     }
-    for (int part = 0; part < MATERIAL_PARTS; part++) {
+    for (enum material_part part = MATERIAL_OWN; part < MATERIAL_PARTS; part++) {
         context->held->stamps[part] = material_stamp(identity, part);
     }
     if ((!may_be_lost || !is_lost(identity)) &&
@@ -174,7 +174,8 @@ load_others(const struct context *old, const struct policy *policy,
     replaced[MATERIAL_CRL] =
         replaced[MATERIAL_TRUST] || !names_same(old->identity->crl, identity->crl);
     int result = 0;
-    for (int part = MATERIAL_TRUST; result == 0 && part < MATERIAL_PARTS; part++) {
+    for (enum material_part part = MATERIAL_TRUST; result == 0 && part < MATERIAL_PARTS;
+         part++) {
         if (replaced[part]) {
             stamps[part] = material_stamp(identity, part);
             result = material_load_part(policy, identity, part, report, material);

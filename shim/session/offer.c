@@ -167,11 +167,11 @@ put_list(char *text, size_t size, const char *what, struct der_span list,
         len += (size_t)snprintf(text + len, size - len, "%s", word);
         len = len < size ? len : size - 1;
     }
-    snprintf(text + len, size - len,
-             left > 0 ? " and %zu more"
-             : any    ? ""
-                      : " none",
-             left);
+    if (left > 0) {
+        snprintf(text + len, size - len, " and %zu more", left);
+    } else if (!any) {
+        snprintf(text + len, size - len, " none");
+    }
 }
 
 static const char *

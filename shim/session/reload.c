@@ -278,7 +278,8 @@ finish(struct renewal *renewal)
             context_prepare(context, renewal->old);
         }
     } else if (!renewal->broken) {
-        for (int part = 0; part < MATERIAL_PARTS; part++) { /* touched, no more */
+        /* Touched, no more. */
+        for (enum material_part part = MATERIAL_OWN; part < MATERIAL_PARTS; part++) {
             context_set_stamp(renewal->old, part, &renewal->stamps[part]);
         }
     }
@@ -318,7 +319,7 @@ renew(const struct generation *newest, const struct policy_identity *identity,
     if (!context_has_material(renewal.old)) {
         return find_lost(renewal.policy, identity, renewal.old, renewal.trials);
     }
-    for (int part = 0; part < MATERIAL_PARTS; part++) {
+    for (enum material_part part = MATERIAL_OWN; part < MATERIAL_PARTS; part++) {
         renew_part(&renewal, part);
     }
     memcpy(replaced, renewal.replaced, sizeof(renewal.replaced));
@@ -332,7 +333,7 @@ log_renewed(const struct generation *generation, size_t i,
     const struct policy_identity *identity =
         &generation_policy(generation)->identities[i];
     const struct context *context = generation_context(generation, identity);
-    for (int part = 0; part < MATERIAL_PARTS; part++) {
+    for (enum material_part part = MATERIAL_OWN; part < MATERIAL_PARTS; part++) {
         if (replaced[part]) {
             log_part(identity, part, context_material(context));
         }
