@@ -12,25 +12,28 @@ import subprocess
 import sys
 import threading
 import time
+from bisect import bisect
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
 import users  # noqa: E402
-from certs import SERVER_NAMES  # noqa: E402
+from certs import CLIENT_NAMES, SERVER_NAMES  # noqa: E402
 from harness import BUILD, MTLSCTL, equal, main  # noqa: E402
 from procs import wait_until  # noqa: E402
 
 STALE_SECONDS = 2  # for so long after a change the old may still be seen
-HELPER = os.path.join(BUILD, "tests", "helpers", "echo_many")
+STORM = os.path.join(BUILD, "tests", "helpers", "storm")
+STORM_THREADS = 16
+STORM_ROUNDS = 20
+STORM_SECONDS = 1.2  # longer than it takes to be looked at
 
 
 class Live:
     """A server whose identity's files change, and clients of it."""
 
     def __init__(self, bed, how="threads", layout="flat", user=(), identity="", rule="",
-                 program=None, **shim):
+                 **shim):
         self.bed = bed
-        self.first = bed.server_cert
         self.layout = layout
         self.generation = 0
         self.authority = bed.authority
@@ -46,8 +49,7 @@ class Live:
         bed.server_cert.key = os.path.join(self.folder, "tls.key")
         bed.pair(server_identity=identity, server_rule=rule, **shim)
         self.port = bed.port
-        self.server = bed.serve(program(bed.port) if program else
-                                bed.python("keeper.py", how, bed.port, *user))
+        self.server = bed.serve(bed.python("keeper.py", how, bed.port, *user))
 
     # ---- the three ways of renewal -----------------------------------------------------
 
@@ -347,32 +349,133 @@ def seconds_of(line):
     return datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
 
 
-def test_storm(bed):
-    """Connections as fast as they go, while the certificate is renewed 20 times."""
-    made = [bed.authority.issue(f"round-{i}", SERVER_NAMES, "serverAuth") for i in range(20)]
-    live = Live(bed, program=lambda port: [HELPER, "server", port, 10**6])
-    client = bed.start("client", [HELPER, "client", bed.port, 10**6], bed.client_policy)
+class Renewed:
+    """A certificate in use: where it stands, and when which one was put there."""
+
+    def __init__(self, bed, name, first, made):
+        self.certificate = type(first)(bed.path(name), name)
+        self.made = list(made)
+        self.swaps = []  # (time, serial)
+        os.mkdir(bed.path(name))
+        self.put(first)
+
+    def put(self, certificate):
+        """As `mtlsctl ca renew` does it."""
+        replace(self.certificate.key, certificate.key)
+        replace(self.certificate.pem, certificate.chain)
+        self.swaps.append((time.time(), certificate.serial))
+
+    def swap(self):
+        self.put(self.made.pop(0))
+
+    def fresh(self, lines, field):
+        """Every handshake that began STALE_SECONDS after a swap shows what was put there,
+        and each certificate has been seen."""
+        ends = [swap[0] for swap in self.swaps[1:]] + [float("inf")]
+        for line in lines:
+            begun = seconds_of(line) - line["duration_ms"] / 1000
+            fit = [serial for (_, serial), until in zip(self.swaps, ends)
+                   if until + STALE_SECONDS >= begun]
+            equal(line[field] in fit, True, f"{field} is not stale: {line}")
+        equal({serial for _, serial in self.swaps} - {line[field] for line in lines}, set(),
+              f"{field}: never seen")
+
+
+def rate(times, windows):
+    """How many a second there were in the windows together."""
+    count = sum(bisect(times, end) - bisect(times, start) for start, end in windows)
+    return count / sum(end - start for start, end in windows)
+
+
+def cpu_seconds(program):
+    with open(f"/proc/{program.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def storm(bed, tickets):
+    """Connections as fast as they go, while the certificates of both ends are renewed 20
+    times. How fast that is depends on the machine: it is compared with what the same
+    threads reach between renewals."""
+    made = {end: [bed.authority.issue(f"{end}-{tickets}-{i}", names, usage)
+                  for i in range(STORM_ROUNDS)]
+            for end, names, usage in (("server", SERVER_NAMES, "serverAuth"),
+                                      ("client", CLIENT_NAMES, "clientAuth"))}
+    server = Renewed(bed, "live-server", bed.server_cert, made["server"])
+    client = Renewed(bed, "live-client", bed.client_cert, made["client"])
+    bed.server_cert, bed.client_cert = server.certificate, client.certificate
+    identity = f"session_tickets = {tickets}"
+    bed.pair(server_identity=identity, client_identity=identity)
+    server_program = bed.serve([STORM, "server", bed.port, STORM_THREADS])
+    load = bed.start("client", [STORM, "client", bed.port, STORM_THREADS], bed.client_policy)
     bed.audited("client", event="handshake_ok")
-    swaps = [(0, live.first.serial)]
-    for certificate in made:
-        live.rename(certificate)
-        swaps.append((time.time(), certificate.serial))
-        time.sleep(1.2)
-    equal(client.process.poll(), None, f"the client's end: {client.err}")
-    client.stop()
-    lines = bed.audit("client", event="handshake_ok")
-    for line in lines:
-        end = seconds_of(line)
-        begun = end - line["duration_ms"] / 1000
-        fit = {serial for (_, serial), (until, _) in zip(swaps, swaps[1:] + [(end + 1, "")])
-               if until + STALE_SECONDS >= begun}
-        equal(line["peer_serial"] in fit, True, f"not stale: {line}")
-    equal({serial for _, serial in swaps} - {line["peer_serial"] for line in lines}, set(),
-          "certificates that nobody has seen")
+    windows = {"renewed": [], "quiet": []}
+    for number in range(STORM_ROUNDS):
+        start = time.time()
+        server.swap()
+        client.swap()
+        time.sleep(STORM_SECONDS)
+        windows["renewed"].append((start, time.time()))
+        if number % 2 == 1:
+            time.sleep(STORM_SECONDS)
+            windows["quiet"].append((windows["renewed"][-1][1], time.time()))
+    spent = cpu_seconds(server_program) + cpu_seconds(load)
+    load.process.terminate()
+    load.ok()
+    shaken = {}
     for name in ("client", "server"):
-        equal(bed.audit(name, event="handshake_failed")[:1], [], f"failures of the {name}")
-    rate = len(lines) / (seconds_of(lines[-1]) - seconds_of(lines[0]))
-    print(f"{len(lines)} handshakes, {rate:.0f} a second")
+        lines = bed.audit(name)
+        bed.written.add(bed.path(name + ".jsonl"))  # too long to be held against the schema
+        bad = [line for line in lines if line["event"] in ("handshake_failed", "reload_failed")]
+        equal(bad[:1], [], f"failures of the {name}")
+        shaken[name] = [line for line in lines if line["event"] == "handshake_ok"]
+        equal(len(shaken[name]), int(load.out), f"handshakes of the {name}")
+    server.fresh(shaken["client"], "peer_serial")
+    server.fresh(shaken["server"], "own_serial")
+    client.fresh(shaken["client"], "own_serial")
+    client.fresh(shaken["server"], "peer_serial")
+    resumed = sum(line["resumed"] for line in shaken["client"])
+    equal(resumed > 0, tickets == "on", f"some are resumed: {resumed}")
+    times = sorted(seconds_of(line) for line in shaken["client"])
+    renewed, quiet = (rate(times, windows[name]) for name in ("renewed", "quiet"))
+    print(f"{len(times)} handshakes, {resumed} resumed; {renewed:.0f} a second while the "
+          f"certificates were renewed, {quiet:.0f} in between; "
+          f"{1000 * spent / len(times):.2f} ms of CPU each, both ends")
+    equal(renewed >= 0.7 * quiet, True, "as many while certificates are renewed")
+
+
+def test_storm(bed):
+    storm(bed, "off")
+
+
+def test_storm_resumed(bed):
+    storm(bed, "on")
+
+
+def test_killed_client(bed):
+    """Handshakes that a client's end breaks off are told as just that, and harm nobody."""
+    bed.pair(server_identity="session_tickets = off", log_rate=0)
+    bed.serve([STORM, "server", bed.port, STORM_THREADS])
+
+    def kill():
+        """In the midst of it, whatever it is doing just then."""
+        before = len(bed.audit("server", event="handshake_ok"))
+        load = bed.start("client", [STORM, "client", bed.port, STORM_THREADS],
+                         bed.client_policy)
+        wait_until(lambda: len(bed.audit("server", event="handshake_ok")) > before,
+                   "handshakes")
+        load.stop(signal.SIGKILL)
+        return bed.audit("server", event="handshake_failed")
+    wait_until(kill, "a handshake that is broken off", 30)
+    last = bed.start("client", [STORM, "client", bed.port, 1], bed.client_policy)
+    before = len(bed.audit("client", event="handshake_ok"))
+    wait_until(lambda: len(bed.audit("client", event="handshake_ok")) > before, "another")
+    last.process.terminate()
+    last.ok()
+    broken = bed.audit("server", event="handshake_failed")
+    equal({line["reason"] for line in broken} - {"peer_closed", "peer_reset"}, set(),
+          "other reasons")
+    equal(bed.audit("client", event="handshake_failed"), [], "failures of the client")
 
 
 if __name__ == "__main__":
