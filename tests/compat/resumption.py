@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
+import psk_client  # noqa: E402
 from certs import CLIENT_NAMES, SERVER_NAMES, Authority  # noqa: E402
 from harness import Bed, equal, main  # noqa: E402
 from procs import free_port, wait_until  # noqa: E402
@@ -22,6 +23,7 @@ from refused_inbound import report  # noqa: E402
 
 VERSIONS = {"1.3": ssl.TLSVersion.TLSv1_3, "1.2": ssl.TLSVersion.TLSv1_2}
 TLS_1_2 = "min_version = 1.2"
+ILLEGAL_PARAMETER, DECRYPT_ERROR = 47, 51  # alerts
 
 
 def context_for(bed, version, certificate=None):
@@ -159,6 +161,72 @@ def test_off(bed):
             session = ask(inner.port, context)[1]
             equal(session.has_ticket, False, f"{version}: a ticket was sent")
             equal(ask(inner.port, context, session)[0], False, f"{version}: resumed")
+
+
+# ---- more tickets than one -----------------------------------------------------------------
+
+
+def owners_ticket(bed, certificate, number):
+    """What a client with the certificate has of its session with the server."""
+    path = bed.path(f"{certificate.name}{number}.pem")
+    bed.client_cert = certificate
+    equal(s_client(bed, "1.3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256",
+                   "-sess_out", path), "New", "the session that a ticket is of")
+    return psk_client.Ticket(path)
+
+
+def offer(bed, tickets, first=None):
+    """Lists tickets in a ClientHello, other ones in a first that is to be sent again.
+    Returns the serial of the certificate that the server takes the client for, or "refused",
+    or "declined" when it wants to see one."""
+    before = len(bed.audit("server", event="handshake_ok"))
+    try:
+        with psk_client.Client(bed.port, tickets, first) as client:
+            if client.selected is None:
+                return "declined"
+            equal(client.ask(b"hello"), b"hello", "echo")
+    except psk_client.Refused as refused:
+        equal(refused.alert in (ILLEGAL_PARAMETER, DECRYPT_ERROR), True, f"alert: {refused}")
+        return "refused"
+    line = logged(bed, "server", before + 1)[-1]
+    equal(line["resumed"], True, "resumed, in the log")
+    return line["peer_serial"]
+
+
+def test_stolen_ticket(bed):
+    """A ticket travels in the clear. Who has seen somebody else's lists it beside their own,
+    in every order and with every binder that they can make, and in one of two ClientHellos:
+    they are never taken for the other, by the log that names the certificate."""
+    serve(bed)
+    thief, victim = (bed.authority.issue(name, CLIENT_NAMES, "clientAuth")
+                     for name in ("thief", "victim"))
+    own, second = (owners_ticket(bed, thief, number) for number in range(2))
+    good = owners_ticket(bed, victim, 0)
+    guessed, bound = good.stolen(bytes(32)), good.stolen(own.secret)
+    unbound = own.stolen(bytes(32))
+    # That the hand-made client works, and that the log tells the two apart.
+    equal(offer(bed, [own]), thief.serial, "one's own")
+    equal(offer(bed, [good]), victim.serial, "the victim's own")
+    equal(offer(bed, [own], first=[own]), thief.serial, "one's own, twice")
+    for first, tickets, wanted in (
+            (None, [own, second], thief.serial),
+            (None, [guessed], "refused"),
+            (None, [bound], "refused"),
+            (None, [own, guessed], thief.serial),
+            (None, [own, bound], thief.serial),
+            (None, [own, guessed, second], thief.serial),
+            (None, [guessed, own], "refused"),
+            (None, [bound, own], "refused"),
+            (None, [bound, unbound], "refused"),
+            ([guessed], [own], "refused"),
+            ([bound], [own], "refused"),
+            ([own], [bound], "refused"),  # its suite was agreed by the ticket that is gone
+            ([own], [own, bound], thief.serial),
+            ([own], [bound, own], thief.serial)):
+        names = {own: "own", second: "own 2", guessed: "guessed", bound: "bound",
+                 unbound: "unbound"}
+        what = [[names[ticket] for ticket in hello] for hello in (first or [], tickets)]
+        equal(offer(bed, tickets, first), wanted, f"{what}, of victim {victim.serial}")
 
 
 # ---- where a ticket must not be good -----------------------------------------------------
