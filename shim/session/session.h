@@ -86,11 +86,11 @@ struct session {
     struct holder_set holders;     /* whose program has it open */
     _Atomic int mappings;   /* processes that may look at it: more while they linger */
     _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
-    uint32_t early_len;     /* bytes in the early buffer */
-    int64_t started_ms;     /* CLOCK_MONOTONIC */
-    int64_t started_us;     /* the same, for metrics */
-    int64_t deadline_ms;    /* of the handshake; while undecided, of permissive_wait */
-    int64_t opened_ms;      /* 0 until open */
+    _Atomic uint32_t early_len; /* bytes in the early buffer; changed under the lock */
+    int64_t started_ms;         /* CLOCK_MONOTONIC */
+    int64_t started_us;         /* the same, for metrics */
+    int64_t deadline_ms; /* of the handshake; while undecided, of permissive_wait */
+    int64_t opened_ms;   /* 0 until open */
     uint16_t version;
     uint16_t cipher; /* IANA number */
     char group[24];
