@@ -77,7 +77,8 @@ open_listener(void)
     struct sockaddr_storage address;
     socklen_t len = make_address(&address, false, options.listen_port);
     int one = 1;
-    int fd = socket(address.ss_family, SOCK_STREAM, 0);
+    /* A program that a scenario has started may end later than the scenario does. */
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 64) != 0) {
         perror("fidelity: listen");
@@ -213,15 +214,15 @@ is_wanted(const char *name)
 static void
 run_row(const struct scenario *row)
 {
+    if (options.bridged && (row->flags & T_DIRECT) != 0) {
+        return;
+    }
     if (options.table) {
         printf("%s\t", row->name);
         for (const char *p = row->differs; p != NULL && *p != '\0'; p++) {
             putchar(*p == '\n' ? '\t' : *p);
         }
         putchar('\n');
-        return;
-    }
-    if (options.bridged && (row->flags & T_DIRECT) != 0) {
         return;
     }
     if ((row->flags & T_NONBLOCKING) == 0) {
