@@ -122,7 +122,7 @@ $(RUN): $(call objs,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS)
 
-$(CTL): $(call objs,$(CTL_SRC)) $(LOWER_OBJ)
+$(CTL): $(call objs,$(CTL_SRC) $(TARGET_SRC) tools/run/preload.c) $(LOWER_OBJ)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(YAJL_A)

@@ -74,7 +74,7 @@ exec_is_loadable(const char *file, char *const env[])
         govern_warn("exec was refused: the library's own file cannot be read");
         return false;
     }
-    if (target_check(program, &library, self.loader, false, &refusal) != 0) {
+    if (target_check(program, &library, self.loader, NULL, &refusal) != 0) {
         char words[400];
         snprintf(words, sizeof(words),
                  "a governed connection cannot go to this program: %.300s", refusal.text);

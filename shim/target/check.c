@@ -24,12 +24,13 @@ struct step {
 };
 
 static int
-deny(const struct step *step, int rc, const char *text, const char *more)
+deny(const struct step *step, int rc, const char *code, const char *text,
+     const char *more)
 {
     bool self = step->role[0] == '\0';
 
-    return target_refuse(step->refusal, rc, "%s: %s%s%s%s%s", step->program, step->role,
-                         self ? "" : step->path, self ? "" : " ", text, more);
+    return target_refuse(step->refusal, rc, code, "%s: %s%s%s%s%s", step->program,
+                         step->role, self ? "" : step->path, self ? "" : " ", text, more);
 }
 
 /* Programs that change who runs them: the loader drops LD_PRELOAD, so they would run in
@@ -41,18 +42,20 @@ check_privileges(const struct step *step, int fd)
     struct stat st;
 
     if (fstat(fd, &st) != 0) {
-        return deny(step, -errno, "cannot be examined: ", strerror(errno));
+        return deny(step, -errno, "unreadable", "cannot be examined: ", strerror(errno));
     }
     if ((st.st_mode & S_ISUID) != 0 &&
         (st.st_uid != getuid() || st.st_uid != geteuid())) {
-        return deny(step, -EPERM, "is setuid: the loader ignores LD_PRELOAD there", "");
+        return deny(step, -EPERM, "setuid",
+                    "is setuid: the loader ignores LD_PRELOAD there", "");
     }
     if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0 &&
         (st.st_gid != getgid() || st.st_gid != getegid())) {
-        return deny(step, -EPERM, "is setgid: the loader ignores LD_PRELOAD there", "");
+        return deny(step, -EPERM, "setgid",
+                    "is setgid: the loader ignores LD_PRELOAD there", "");
     }
     if (fgetxattr(fd, "security.capability", NULL, 0) > 0) {
-        return deny(step, -EPERM,
+        return deny(step, -EPERM, "capabilities",
                     "has file capabilities: the loader ignores LD_PRELOAD there", "");
     }
     return 0;
@@ -73,25 +76,26 @@ static int
 check_elf(const struct step *step, int fd, const struct target_elf *elf)
 {
     if (!target_elf_same_machine(elf, step->library)) {
-        return deny(step, -ENOEXEC,
+        return deny(step, -ENOEXEC, "other_machine",
                     "is for another kind of processor (or word size) than "
                     "libmtls_shim.so",
                     "");
     }
     if (!elf->has_loader) {
-        return deny(step, -ENOEXEC,
+        return deny(step, -ENOEXEC, "static",
                     "is statically linked: a library cannot be preloaded into it", "");
     }
     if (access(elf->loader, F_OK) != 0) {
-        return deny(step, -ENOEXEC, "needs a loader that is not there: ", elf->loader);
+        return deny(step, -ENOEXEC, "no_loader",
+                    "needs a loader that is not there: ", elf->loader);
     }
     if (strstr(elf->loader, "/ld-musl-") != NULL) {
-        return deny(step, -ENOEXEC,
+        return deny(step, -ENOEXEC, "other_libc",
                     "uses another C library (musl) than libmtls_shim.so: ", elf->loader);
     }
     /* The loader of another glibc could fail to load the library, and goes on then. */
     if (!same_file(elf->loader, step->loader)) {
-        return deny(step, -ENOEXEC,
+        return deny(step, -ENOEXEC, "other_libc",
                     "uses another C library than libmtls_shim.so: ", elf->loader);
     }
     return check_privileges(step, fd);
@@ -111,7 +115,7 @@ check_file(const struct step *step, struct target_script *script)
     int fd = open(step->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0) {
-        return deny(step, -EACCES,
+        return deny(step, -EACCES, "unreadable",
                     "cannot be read, so it cannot be checked: ", strerror(errno));
     }
     rc = target_elf_read(fd, &elf);
@@ -127,10 +131,11 @@ check_file(const struct step *step, struct target_script *script)
             memccpy(script->interpreter, "/bin/sh", '\0', sizeof(script->interpreter));
             rc = 1;
         } else {
-            rc = deny(step, -ENOEXEC, "is neither an ELF program nor a script", "");
+            rc = deny(step, -ENOEXEC, "not_a_program",
+                      "is neither an ELF program nor a script", "");
         }
     } else {
-        rc = deny(step, rc, "has damaged ELF headers", "");
+        rc = deny(step, rc, "damaged", "has damaged ELF headers", "");
     }
     close(fd);
     return rc;
@@ -145,11 +150,11 @@ resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
 
     target_script_env(argument, name);
     if (name[0] == '\0') {
-        return deny(step, -ENOEXEC, "names no program that could be checked: #! env ",
-                    argument);
+        return deny(step, -ENOEXEC, "no_interpreter",
+                    "names no program that could be checked: #! env ", argument);
     }
     if (target_find_program(name, path, &found) != 0) {
-        return deny(step, -ENOEXEC, "does not find: ", found.text);
+        return deny(step, -ENOEXEC, "no_interpreter", "does not find: ", found.text);
     }
     return 0;
 }
@@ -164,15 +169,16 @@ next_interpreter(const struct step *step, const struct target_script *script,
     snprintf(path, PATH_MAX, "%s", script->interpreter);
     rc = target_find_executable(path);
     if (rc != 0) {
-        return target_refuse(step->refusal, -ENOEXEC, "%s: its interpreter %s: %s",
-                             step->program, path, strerror(-rc));
+        return target_refuse(step->refusal, -ENOEXEC, "no_interpreter",
+                             "%s: its interpreter %s: %s", step->program, path,
+                             strerror(-rc));
     }
     return 0;
 }
 
 int
 target_check(const char *path, const struct target_elf *library, const char *loader,
-             bool verbose, struct target_refusal *refusal)
+             const struct target_visitor *visitor, struct target_refusal *refusal)
 {
     struct target_script script;
     char current[PATH_MAX];
@@ -190,7 +196,8 @@ target_check(const char *path, const struct target_elf *library, const char *loa
             env_argument[0] = '\0';
         } else if (rc == 1) {
             if (scripts++ == MAX_SCRIPTS) {
-                return deny(&step, -ELOOP, "is one script too many in a row", "");
+                return deny(&step, -ELOOP, "too_many_scripts",
+                            "is one script too many in a row", "");
             }
             rc = next_interpreter(&step, &script, current);
             base = strrchr(current, '/');
@@ -204,8 +211,8 @@ target_check(const char *path, const struct target_elf *library, const char *loa
             return rc;
         }
         step.role = "its interpreter ";
-        if (verbose) {
-            fprintf(stderr, "mtls-run: interpreter %s\n", current);
+        if (visitor != NULL) {
+            visitor->interpreter(visitor->context, current);
         }
     }
 }

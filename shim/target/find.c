@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 int
-target_refuse(struct target_refusal *refusal, int rc, const char *format, ...)
+target_refuse(struct target_refusal *refusal, int rc, const char *code,
+              const char *format, ...)
 {
     va_list args;
 
     refusal->status =
         rc == -ENOENT || rc == -ENOTDIR ? TARGET_EXIT_NOT_FOUND : TARGET_EXIT_REFUSED;
+    refusal->code = code;
     va_start(args, format);
     vsnprintf(refusal->text, sizeof(refusal->text), format, args);
     va_end(args);
@@ -45,13 +47,14 @@ refuse_path(struct target_refusal *refusal, const char *path, int rc)
 {
     switch (rc) {
     case -EISDIR:
-        return target_refuse(refusal, rc, "%s: is a directory", path);
+        return target_refuse(refusal, rc, "not_a_program", "%s: is a directory", path);
     case -EACCES:
-        return target_refuse(refusal, rc, "%s: is not executable for this user", path);
+        return target_refuse(refusal, rc, "not_executable",
+                             "%s: is not executable for this user", path);
     case -ENOENT:
-        return target_refuse(refusal, rc, "%s: no such program", path);
+        return target_refuse(refusal, rc, "not_found", "%s: no such program", path);
     default:
-        return target_refuse(refusal, rc, "%s: %s", path, strerror(-rc));
+        return target_refuse(refusal, rc, "not_found", "%s: %s", path, strerror(-rc));
     }
 }
 
@@ -74,8 +77,8 @@ target_find_program(const char *name, char path[PATH_MAX], struct target_refusal
 
     if (strchr(name, '/') != NULL) {
         if (snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX) {
-            return target_refuse(refusal, -ENAMETOOLONG, "%.200s...: name too long",
-                                 name);
+            return target_refuse(refusal, -ENAMETOOLONG, "not_found",
+                                 "%.200s...: name too long", name);
         }
         rc = target_find_executable(path);
         return rc == 0 ? 0 : refuse_path(refusal, path, rc);
@@ -102,8 +105,8 @@ target_find_program(const char *name, char path[PATH_MAX], struct target_refusal
         }
     }
     if (rc == -EACCES) {
-        return target_refuse(refusal, rc,
+        return target_refuse(refusal, rc, "not_executable",
                              "%s: found in PATH, but not executable for this user", name);
     }
-    return target_refuse(refusal, rc, "%s: no such program in PATH", name);
+    return target_refuse(refusal, rc, "not_found", "%s: no such program in PATH", name);
 }

@@ -11,12 +11,13 @@
 
 struct target_refusal {
     int status;                    /* what to exit with */
+    const char *code;              /* the cause, for programs: "static" */
     char text[2 * PATH_MAX + 256]; /* the cause, one line */
 };
 
 /* Fills in a refusal: printf-like text, and the status that suits rc; returns rc. */
-int target_refuse(struct target_refusal *refusal, int rc, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int target_refuse(struct target_refusal *refusal, int rc, const char *code,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* 0 when execve(2) would look into the file; -E... as it would fail. */
 int target_find_executable(const char *path) __attribute__((warn_unused_result));

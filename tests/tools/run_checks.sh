@@ -45,7 +45,7 @@ C
 gcc -o mark mark.c
 gcc -static -o mark-static mark.c
 gcc -static-pie -fPIE -o mark-static-pie mark.c
-gcc -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 -o mark-musl mark.c
+gcc -Wl,--dynamic-linker="$TMP/ld-musl-gone.so.1" -o mark-musl mark.c
 gcc -Wl,--dynamic-linker="$TMP/ld-musl-test.so.1" -o mark-musl-there mark.c
 touch ld-musl-test.so.1
 

@@ -12,7 +12,7 @@ allowed() {
     shim/session) echo "config shim/record" ;;
     shim/interpose) echo "config shim/record shim/session shim/target shim" ;;
     tools/run) echo "config shim/target" ;;
-    tools/ctl) echo "config shim/record shim/session" ;;
+    tools/ctl) echo "config shim/record shim/session shim/target tools/run" ;;
     *) echo "any" ;;
     esac
 }

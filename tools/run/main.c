@@ -1,13 +1,10 @@
 /* mtls-run: starts a program under mtls-shim, or says why it cannot. */
 #include "config/material.h"
 #include "config/policy.h"
-#include "shim/target/check.h"
-#include "shim/target/elf.h"
 #include "shim/target/find.h"
 #include "tools/run/preload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,32 +141,6 @@ check_policy(const char *path)
     return report.count;
 }
 
-/* The loader of the C library that this program, and so the library, was built for. */
-static int
-read_own(const char *library, struct target_elf *library_elf, char loader[PATH_MAX])
-{
-    struct target_elf self;
-    int rc;
-    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, &self);
-    close(fd);
-    if (rc != 0) {
-        return rc;
-    }
-    memcpy(loader, self.loader, PATH_MAX);
-    fd = open(library, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, library_elf);
-    close(fd);
-    return rc;
-}
-
 static int
 set_environment(const struct options *options, const char *library, const char *policy)
 {
@@ -184,30 +155,33 @@ set_environment(const struct options *options, const char *library, const char *
     return rc;
 }
 
+static void
+tell_interpreter(void *context, const char *path)
+{
+    (void)context;
+    fprintf(stderr, "mtls-run: interpreter %s\n", path);
+}
+
+static const struct target_visitor teller = {tell_interpreter, NULL};
+
 /* Everything that stands between the command line and exec; -1 to go on. */
 static int
 prepare(const struct options *options, const char *program)
 {
     char library[PATH_MAX];
-    char loader[PATH_MAX];
     char policy[PATH_MAX];
     struct target_refusal refusal;
-    struct target_elf elf;
     int problems;
     int rc;
 
     if (run_preload_find(library, &refusal) != 0) {
         return say_refusal(&refusal);
     }
-    rc = read_own(library, &elf, loader);
-    if (rc != 0) {
-        fprintf(stderr, "mtls-run: %s: %s\n", library, strerror(-rc));
-        return TARGET_EXIT_OWN;
-    }
     if (options->verbose) {
         fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library, program);
     }
-    if (target_check(program, &elf, loader, options->verbose, &refusal) != 0) {
+    if (run_preload_check(program, library, options->verbose ? &teller : NULL,
+                          &refusal) != 0) {
         return say_refusal(&refusal);
     }
     rc = policy_path(options->policy, policy);

@@ -1,6 +1,9 @@
 #include "tools/run/preload.h"
 
+#include "shim/target/elf.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +24,7 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     refusal->status = TARGET_EXIT_OWN;
+    refusal->code = "library";
     if (len < 0) {
         int rc = -errno;
 
@@ -46,6 +50,48 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
              "installation complete?",
              RUN_PRELOAD_LIBRARY, self, self);
     return -ENOENT;
+}
+
+/* The loader of the C library that this program, and so the library, was built for. */
+static int
+read_own(const char *library, struct target_elf *library_elf, char loader[PATH_MAX])
+{
+    struct target_elf self;
+    int rc;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = target_elf_read(fd, &self);
+    close(fd);
+    if (rc != 0) {
+        return rc;
+    }
+    memcpy(loader, self.loader, PATH_MAX);
+    fd = open(library, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = target_elf_read(fd, library_elf);
+    close(fd);
+    return rc;
+}
+
+int
+run_preload_check(const char *program, const char *library,
+                  const struct target_visitor *visitor, struct target_refusal *refusal)
+{
+    char loader[PATH_MAX];
+    struct target_elf elf;
+    int rc = read_own(library, &elf, loader);
+
+    if (rc != 0) {
+        target_refuse(refusal, rc, "library", "%s: %s", library, strerror(-rc));
+        refusal->status = TARGET_EXIT_OWN;
+        return rc;
+    }
+    return target_check(program, &elf, loader, visitor, refusal);
 }
 
 /* Whether an entry of LD_PRELOAD is this library, perhaps another copy of it. */

@@ -2,6 +2,7 @@
 #ifndef TOOLS_RUN_PRELOAD_H
 #define TOOLS_RUN_PRELOAD_H
 
+#include "shim/target/check.h"
 #include "shim/target/find.h"
 
 #define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
@@ -17,6 +18,21 @@
  */
 int run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     __attribute__((warn_unused_result));
+
+/*
+ * Checks that the library can be loaded into a program, as mtls-run does before it starts
+ * one.
+ *
+ *   program  in   from target_find_program()
+ *   library  in   from run_preload_find()
+ *   visitor  in   NULL = nobody is told of interpreters
+ *   refusal  out  filled in on failure
+ *
+ * Returns  0, or -E... with refusal->status 125, 126 or 127.
+ */
+int run_preload_check(const char *program, const char *library,
+                      const struct target_visitor *visitor,
+                      struct target_refusal *refusal) __attribute__((warn_unused_result));
 
 /*
  * Puts the library first in LD_PRELOAD; what is there already stays, except other
