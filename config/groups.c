@@ -4,12 +4,23 @@
 #include <string.h>
 
 const struct groups_entry groups_list[] = {
-    {"X25519MLKEM768", NULL, 0x11ec}, {"X25519", NULL, 29},
-    {"P-256", "SECP256R1", 23},       {"P-384", "SECP384R1", 24},
-    {"P-521", "SECP521R1", 25},       {NULL, NULL, 0},
+#ifdef GROUPS_HAVE_HYBRID
+    {"X25519MLKEM768", NULL, GROUPS_X25519MLKEM768},
+#endif
+    {"X25519", NULL, 29},
+    {"P-256", "SECP256R1", 23},
+    {"P-384", "SECP384R1", 24},
+    {"P-521", "SECP521R1", 25},
+    {NULL, NULL, 0},
 };
 
-const char *const groups_usual[] = {"X25519", "P-256", "P-384", NULL};
+/* The hybrid first: what is recorded today shall not be read by tomorrow's computers. */
+const char *const groups_usual[] = {
+#ifdef GROUPS_HAVE_HYBRID
+    "X25519MLKEM768",
+#endif
+    "X25519",         "P-256", "P-384", NULL,
+};
 
 const struct groups_entry *
 groups_find(const char *name)

@@ -4,7 +4,17 @@
 #ifndef CONFIG_GROUPS_H
 #define CONFIG_GROUPS_H
 
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
 #include <stdint.h>
+
+#include <wolfssl/version.h>
+
+/* A hybrid with the post-quantum ML-KEM-768, which is as new as this in wolfSSL. */
+#if defined(WOLFSSL_HAVE_MLKEM) && LIBWOLFSSL_VERSION_HEX >= 0x05008000
+#define GROUPS_HAVE_HYBRID
+#endif
+#define GROUPS_X25519MLKEM768 0x11ec
 
 #define GROUPS_COUNT_MAX 8 /* how many a list can have: each stands there once */
 

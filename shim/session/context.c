@@ -1,6 +1,5 @@
 #include "shim/session/context.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,9 +12,9 @@
 
 #include <wolfssl/wolfcrypt/hash.h>
 
-#include "config/groups.h"
 #include "config/problem.h"
 #include "shim/session/admission.h"
+#include "shim/session/exchange.h"
 #include "shim/session/resume.h"
 #include "shim/session/signing.h"
 #include "shim/session/suite.h"
@@ -37,12 +36,6 @@ struct context {
     pthread_mutex_t making;          /* held while one of these is made */
     WOLFSSL_CTX *_Atomic by_role[2]; /* client, server */
 };
-
-/* wolfSSL takes the numbers of the registry. */
-static_assert(WOLFSSL_X25519MLKEM768 == 0x11ec && WOLFSSL_ECC_X25519 == 29 &&
-                  WOLFSSL_ECC_SECP256R1 == 23 && WOLFSSL_ECC_SECP384R1 == 24 &&
-                  WOLFSSL_ECC_SECP521R1 == 25,
-              "numbers of groups");
 
 static bool
 is_forbidden(const char *path)
@@ -255,22 +248,6 @@ set_ciphers(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
     return wolfSSL_CTX_set_cipher_list(ctx, list) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }
 
-static int
-set_groups(WOLFSSL_CTX *ctx, const struct policy_identity *identity)
-{
-    int groups[GROUPS_COUNT_MAX];
-    int count = 0;
-    const char *const *name = identity->groups != NULL ? identity->groups : groups_usual;
-    for (; *name != NULL && count < GROUPS_COUNT_MAX; name++) {
-        const struct groups_entry *group = groups_find(*name);
-        if (group == NULL) {
-            return -EINVAL;
-        }
-        groups[count++] = group->number;
-    }
-    return wolfSSL_CTX_set_groups(ctx, groups, count) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
-}
-
 static WOLFSSL_METHOD *
 method_for(const struct policy_identity *identity, bool is_server)
 {
@@ -300,7 +277,7 @@ make(const struct policy_identity *identity, const struct material *material,
         wolfSSL_CTX_use_PrivateKey_buffer(ctx, material->key.data,
                                           (long)material->key.len,
                                           WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-        set_ciphers(ctx, identity) < 0 || set_groups(ctx, identity) < 0 ||
+        set_ciphers(ctx, identity) < 0 || exchange_set(ctx, identity) < 0 ||
         signing_set(ctx, identity) < 0 ||
         admission_prepare(ctx, identity, is_server) < 0) {
         wolfSSL_CTX_free(ctx);

@@ -11,6 +11,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/session/context.h"
+#include "shim/session/exchange.h"
 #include "shim/session/handshake_state.h"
 #include "shim/session/refusal.h"
 
@@ -116,6 +117,11 @@ handshake_new(struct session *session, const struct ruling *ruling)
     (void)wolfSSL_set_tls13_secret_cb(handshake->ssl, handshake_keep_secret, handshake);
     if (!session->is_server) {
         resume_offer(&handshake->resume, handshake->ssl);
+        if (exchange_offer(handshake->ssl, ruling->rule->identity,
+                           handshake->resume.offered_group) < 0) {
+            handshake_free(handshake);
+            return NULL;
+        }
     }
     return handshake;
 }

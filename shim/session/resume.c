@@ -339,6 +339,8 @@ resume_offer(struct resume *resume, WOLFSSL *ssl)
         resume->seen_ms = entry.session.seen_ms;
         entry.session.lifetime_s = LIFETIME_S; /* looked at already */
         resume->offered_version = entry.session.version;
+        resume->offered_group =
+            entry.session.version == TLS_1_3 ? entry.session.group : 0;
         (void)ticket_wolfssl_offer(ssl, &entry.session);
     }
     wc_ForceZero(&entry, sizeof(entry));

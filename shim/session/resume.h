@@ -29,6 +29,7 @@ struct resume {
     int64_t authenticated_s;          /* CLOCK_BOOTTIME of its full handshake */
     int64_t seen_ms;                  /* client: when its ticket came */
     uint16_t offered_version;         /* client: of the session offered; 0 = none */
+    uint16_t offered_group;           /* client: the same */
     uint8_t ticket_iv[TICKET_IV_LEN]; /* server: of the one ticket that was accepted */
 };
 

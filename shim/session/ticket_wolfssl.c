@@ -61,7 +61,8 @@ fill(WOLFSSL_SESSION *to, const struct ticket_session *from)
     to->bornOn = (word32)(wall_ms() / 1000);
     to->timeout = from->lifetime_s;
     to->haveEMS = 1;
-    to->namedGroup = from->group;
+    /* Not its namedGroup: wolfSSL would offer no other, to whatever server is there now.
+     */
     memcpy(to->masterSecret, from->secret, sizeof(to->masterSecret));
     to->ticketSeen = from->seen_ms;
     to->ticketAdd = from->age_add;

@@ -3,17 +3,29 @@
 at the other end and between two shimmed programs; and a HelloRetryRequest, either way."""
 
 import os
+import re
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import interop  # noqa: E402
-from harness import Bed, digest, equal, main, payload  # noqa: E402
+from harness import BUILD, Bed, LeftOut, digest, equal, main, payload  # noqa: E402
 
 SUITE = "TLS_AES_128_GCM_SHA256"
 # RFC 8446, section 4.1.3: the random of a HelloRetryRequest.
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 HYBRID = "X25519MLKEM768 X25519 P-256"
+
+
+def has_hybrid():
+    """wolfSSL before 5.8 does not have it (config/groups.h)."""
+    with open(os.path.join(BUILD, "wolfssl/install/include/wolfssl/version.h")) as file:
+        return int(re.search(r"VERSION_HEX (0x[0-9a-f]+)", file.read())[1], 16) >= 0x05008000
+
+
+def need_hybrid():
+    if not has_hybrid():
+        raise LeftOut("wolfSSL is too old for X25519MLKEM768")
 
 
 def prepare(bed: Bed, server="", client="", version="1.3"):
@@ -66,14 +78,17 @@ def both_shimmed(bed, server, client, group, retries=0, version="1.3"):
 
 
 def test_default(bed):
-    both_shimmed(bed, "", "", "X25519")
+    """With a ClientHello of several segments."""
+    both_shimmed(bed, "", "", "X25519MLKEM768" if has_hybrid() else "X25519")
 
 
 def test_hybrid(bed):
+    need_hybrid()
     both_shimmed(bed, HYBRID, HYBRID, "X25519MLKEM768")
 
 
 def test_hybrid_alone(bed):
+    need_hybrid()
     both_shimmed(bed, "X25519MLKEM768", "X25519MLKEM768", "X25519MLKEM768")
 
 
@@ -93,8 +108,37 @@ def test_retry_between_us(bed):
     both_shimmed(bed, "P-256", "X25519 P-256", "P-256", 1)
 
 
-def test_retry_from_hybrid_to_default(bed):
-    both_shimmed(bed, "", HYBRID, "X25519", 1)
+def test_no_retry_where_the_server_has_no_hybrid(bed):
+    """The key for the other group is there already."""
+    both_shimmed(bed, "X25519 P-256", "", "X25519")
+
+
+def test_no_retry_where_the_client_has_no_hybrid(bed):
+    both_shimmed(bed, "", "X25519 P-256", "X25519")
+
+
+def test_retry_from_default(bed):
+    both_shimmed(bed, "P-256", "", "P-256", 1)
+
+
+def test_retry_to_hybrid(bed):
+    """A client that has it, but does not begin with it."""
+    need_hybrid()
+    both_shimmed(bed, "X25519MLKEM768", "P-256 X25519MLKEM768", "X25519MLKEM768", 1)
+
+
+def test_hybrid_beside_p256(bed):
+    need_hybrid()
+    both_shimmed(bed, "P-256", "X25519MLKEM768 P-256", "P-256")
+
+
+def test_default_with_tls12_at_most(bed):
+    prepare(bed, server="", client="", version="1.2\nmax_version = 1.2")
+    bed.serve(bed.python("echo_server.py", "threading", bed.port))
+    with open(bed.write("data", payload(1000) + b"\nQUIT\n"), "rb") as file:
+        bed.client(["nc.openbsd", "127.0.0.1", bed.relay.port], stdin=file)
+    line = bed.audited("client", event="handshake_ok")
+    equal((line["version"], line["group"]), ("1.2", "X25519"), "version and group")
 
 
 def test_none_in_common(bed):
@@ -118,6 +162,7 @@ def test_openssl_client_is_asked_again(bed):
 
 
 def test_openssl_client_of_a_hybrid_server(bed):
+    need_hybrid()
     openssl_client(bed, HYBRID, "X25519:P-256", "X25519")
 
 
@@ -129,8 +174,12 @@ def test_openssl_server_asks_again(bed):
     openssl_server(bed, "X25519 P-384", "P-384", "P-384", 1)
 
 
-def test_hybrid_client_of_openssl(bed):
-    openssl_server(bed, HYBRID, "X25519:P-256", "X25519", 1)
+def test_openssl_server_asks_default_again(bed):
+    openssl_server(bed, "", "P-256", "P-256", 1)
+
+
+def test_openssl_client_of_default_is_asked_again(bed):
+    openssl_client(bed, "P-256", "X25519:P-256", "P-256", 1)
 
 
 def test_openssl_server_p521(bed):
@@ -147,7 +196,12 @@ def gnutls(bed, ours, group):
     equal(bed.audited("server", event="handshake_ok")["group"], group, "group")
 
 
+def test_gnutls_client(bed):
+    gnutls(bed, "", "X25519")
+
+
 def test_gnutls_client_of_a_hybrid_server(bed):
+    need_hybrid()
     gnutls(bed, "X25519MLKEM768 P-256", "P-256")
 
 

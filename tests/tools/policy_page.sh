@@ -42,7 +42,7 @@ same "every row of the table is read" "$(grep -cE '^    \{"' "$ROOT/config/keys.
 same "cipher suites" "$(grep -oE '"TLS_[A-Z0-9_]+"' "$ROOT/config/suites.c" | tr -d '"')" \
     "$(sed -n 's/^\.Li \(TLS_.*\)/\1/p' "$page")"
 
-same "groups" "$(sed '/groups_usual/d' "$ROOT/config/groups.c" | grep -oE '"(X|P-)[A-Z0-9]+"' |
+same "groups" "$(sed '/groups_usual/,$d' "$ROOT/config/groups.c" | grep -oE '"(X|P-)[A-Z0-9]+"' |
     tr -d '"')" \
     "$(sed -n '/^\.It Cm groups/,/^\.It Cm sig/s/^\.Li \([^ ]*\).*/\1/p' "$page")"
 
