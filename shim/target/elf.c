@@ -16,6 +16,9 @@
 /* More program headers than any linker writes: a damaged file. */
 #define MAX_HEADERS 512
 
+#define MAX_NOTES 4096 /* bytes of a segment; ours are some hundred */
+#define ALIGN_NOTE(len) (((size_t)(len) + 3) & ~(size_t)3)
+
 static int
 read_at(int fd, void *buffer, size_t len, off_t offset)
 {
@@ -45,6 +48,42 @@ read_loader(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
     }
     elf->has_loader = true;
     return 0;
+}
+
+/* One segment may hold several notes; whatever is odd is of no interest, as it is to the
+ * kernel. */
+static void
+read_note(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
+{
+    static const char name[] = TARGET_NOTE_NAME;
+    unsigned char notes[MAX_NOTES];
+    ElfW(Nhdr) note;
+    size_t at = 0;
+    size_t len = header->p_filesz;
+
+    if (len > sizeof(notes) || read_at(fd, notes, len, (off_t)header->p_offset) != 0) {
+        return;
+    }
+    while (len - at >= sizeof(note)) {
+        memcpy(&note, notes + at, sizeof(note));
+        at += sizeof(note);
+        if (note.n_namesz > len - at || ALIGN_NOTE(note.n_namesz) > len - at ||
+            note.n_descsz > len - at - ALIGN_NOTE(note.n_namesz)) {
+            return;
+        }
+        const unsigned char *text = notes + at + ALIGN_NOTE(note.n_namesz);
+        if (note.n_type == TARGET_NOTE_TYPE && note.n_namesz == sizeof(name) &&
+            memcmp(notes + at, name, sizeof(name)) == 0 &&
+            note.n_descsz <= sizeof(elf->note) &&
+            memchr(text, '\0', note.n_descsz) != NULL) {
+            memcpy(elf->note, text, note.n_descsz);
+            return;
+        }
+        at += ALIGN_NOTE(note.n_namesz) + ALIGN_NOTE(note.n_descsz);
+        if (at > len) {
+            return;
+        }
+    }
 }
 
 int
@@ -81,6 +120,9 @@ target_elf_read(int fd, struct target_elf *elf)
         }
         if (phdr.p_type == PT_INTERP) {
             return read_loader(fd, &phdr, elf);
+        }
+        if (phdr.p_type == PT_NOTE) {
+            read_note(fd, &phdr, elf);
         }
     }
     return 0;

@@ -5,20 +5,28 @@
 #include <limits.h>
 #include <stdbool.h>
 
+/* The library tells its version, and what is linked into it, in an ELF note: it can be
+ * asked without being loaded, also by `readelf -p .note.mtls-shim`. */
+#define TARGET_NOTE_NAME "mtls-shim"
+#define TARGET_NOTE_SECTION ".note.mtls-shim"
+#define TARGET_NOTE_TYPE 1 /* text: "0.1.0, wolfSSL 5.9.2" */
+#define TARGET_NOTE_MAX 64 /* with its NUL */
+
 struct target_elf {
-    unsigned char class;   /* ELFCLASS32 or ELFCLASS64 */
-    unsigned char data;    /* ELFDATA2LSB or ELFDATA2MSB */
-    unsigned machine;      /* EM_... */
-    bool has_loader;       /* a PT_INTERP is there: dynamically linked */
-    char loader[PATH_MAX]; /* its path; "" when has_loader is false */
+    unsigned char class;        /* ELFCLASS32 or ELFCLASS64 */
+    unsigned char data;         /* ELFDATA2LSB or ELFDATA2MSB */
+    unsigned machine;           /* EM_... */
+    bool has_loader;            /* a PT_INTERP is there: dynamically linked */
+    char loader[PATH_MAX];      /* its path; "" when has_loader is false */
+    char note[TARGET_NOTE_MAX]; /* the library's own; "" in what is not the library */
 };
 
 /*
  * Reads the headers of an open file.
  *
  *   fd   in   readable; its offset is left alone
- *   elf  out  class, data and machine; loader only for files of this program's class
- *             and byte order, since no other is ever preloaded into
+ *   elf  out  class, data and machine; loader and note only for files of this program's
+ *             class and byte order, since no other is ever preloaded into
  *
  * Returns  0; -ENOEXEC when the file is not ELF; -EBADMSG when its headers are
  *          damaged; another -E... from reading.

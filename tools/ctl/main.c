@@ -1,6 +1,7 @@
 /* mtlsctl: the commands around mtls-shim. */
 #include "tools/ctl/ctl.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,12 @@ static const struct {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+static bool
+wants_version(const char *word)
+{
+    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0;
+}
+
 static void
 print_usage(FILE *out)
 {
@@ -45,7 +52,8 @@ main(int argc, char **argv)
         print_usage(stdout);
         return EXIT_SUCCESS;
     }
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    /* The commands have no version of their own, so each need not know of it. */
+    if (wants_version(name) || (argc == 3 && wants_version(argv[2]))) {
         printf("mtlsctl %s\n", MTLS_SHIM_VERSION);
         return EXIT_SUCCESS;
     }

@@ -26,7 +26,7 @@ static const char help[] =
     "  -s, --service NAME  the name that rules with \"service\" match\n"
     "  -v, --verbose       say on stderr what is done\n"
     "  -h, --help          show this text\n"
-    "  -V, --version       show the version\n"
+    "  -V, --version       show the version, and that of the library\n"
     "\n"
     "With MTLS_SHIM=off in the environment PROGRAM is started untouched.\n"
     "Exit status: the program's own; 78 the policy is bad, 125 mtls-run itself failed,\n"
@@ -39,6 +39,45 @@ struct options {
     bool verbose;
     char **command;
 };
+
+static int
+say_refusal(const struct target_refusal *refusal)
+{
+    fprintf(stderr, "mtls-run: %s\n", refusal->text);
+    return refusal->status;
+}
+
+static void
+warn_of_version(const char *library, const char *version)
+{
+    fprintf(stderr,
+            "mtls-run: warning: %s is of version %s, mtls-run of %s: was an "
+            "installation or upgrade cut short?\n",
+            library, version, MTLS_SHIM_VERSION);
+}
+
+/* The version of what would be loaded: it is what counts. */
+static int
+show_version(void)
+{
+    char library[PATH_MAX];
+    char version[TARGET_NOTE_MAX];
+    struct target_refusal refusal;
+    bool is_same;
+
+    printf("mtls-run %s\n", MTLS_SHIM_VERSION);
+    if (run_preload_find(library, &refusal) != 0) {
+        (void)say_refusal(&refusal);
+        return TARGET_EXIT_OWN;
+    }
+    is_same = run_preload_version(library, version);
+    printf("%s %s\n", library, version);
+    if (!is_same) {
+        fflush(stdout);
+        warn_of_version(library, version);
+    }
+    return EXIT_SUCCESS;
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int
@@ -71,8 +110,7 @@ parse_options(int argc, char **argv, struct options *options)
             printf("%s%s", usage, help);
             return EXIT_SUCCESS;
         case 'V':
-            printf("mtls-run %s\n", MTLS_SHIM_VERSION);
-            return EXIT_SUCCESS;
+            return show_version();
         default:
             fprintf(stderr, "mtls-run: %s: %s\n%s", argv[optind - 1],
                     c == ':' ? "needs a value" : "unknown option", usage);
@@ -85,13 +123,6 @@ parse_options(int argc, char **argv, struct options *options)
         return TARGET_EXIT_OWN;
     }
     return -1;
-}
-
-static int
-say_refusal(const struct target_refusal *refusal)
-{
-    fprintf(stderr, "mtls-run: %s\n", refusal->text);
-    return refusal->status;
 }
 
 /* Makes the policy's path absolute without following links: they may be swapped. */
@@ -169,6 +200,7 @@ static int
 prepare(const struct options *options, const char *program)
 {
     char library[PATH_MAX];
+    char version[TARGET_NOTE_MAX];
     char policy[PATH_MAX];
     struct target_refusal refusal;
     int problems;
@@ -176,6 +208,9 @@ prepare(const struct options *options, const char *program)
 
     if (run_preload_find(library, &refusal) != 0) {
         return say_refusal(&refusal);
+    }
+    if (!run_preload_version(library, version)) {
+        warn_of_version(library, version);
     }
     if (options->verbose) {
         fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library, program);

@@ -12,6 +12,26 @@
 
 #define SEPARATORS " :" /* of LD_PRELOAD: ld.so(8) */
 
+/* Leaves the last part alone: if it is a link, it is the library's lasting name. */
+static bool
+resolve_folder(const char *place, char path[PATH_MAX])
+{
+    char folder[PATH_MAX + 64];
+    const char *name = strrchr(place, '/') + 1;
+    size_t len;
+
+    snprintf(folder, sizeof(folder), "%.*s", (int)(name - place), place);
+    if (access(place, F_OK) != 0 || realpath(folder, path) == NULL) {
+        return false;
+    }
+    len = strlen(path);
+    if (len + 1 + strlen(name) >= PATH_MAX) {
+        return false;
+    }
+    snprintf(path + len, PATH_MAX - len, "/%s", name);
+    return true;
+}
+
 int
 run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
 {
@@ -41,7 +61,7 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
         char place[PATH_MAX + 64];
 
         snprintf(place, sizeof(place), "%s/%s", self, places[i]);
-        if (realpath(place, path) != NULL) {
+        if (resolve_folder(place, path)) {
             return 0;
         }
     }
@@ -52,30 +72,47 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     return -ENOENT;
 }
 
+static int
+read_file(const char *path, struct target_elf *elf)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = target_elf_read(fd, elf);
+    close(fd);
+    return rc;
+}
+
+bool
+run_preload_version(const char *library, char version[TARGET_NOTE_MAX])
+{
+    static const char own[] = MTLS_SHIM_VERSION;
+    struct target_elf elf;
+
+    elf.note[0] = '\0';
+    if (read_file(library, &elf) != 0 || elf.note[0] == '\0') {
+        snprintf(version, TARGET_NOTE_MAX, "unknown");
+        return false;
+    }
+    memcpy(version, elf.note, TARGET_NOTE_MAX);
+    return strncmp(version, own, strlen(own)) == 0 && version[strlen(own)] == ',';
+}
+
 /* The loader of the C library that this program, and so the library, was built for. */
 static int
 read_own(const char *library, struct target_elf *library_elf, char loader[PATH_MAX])
 {
     struct target_elf self;
-    int rc;
-    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int rc = read_file("/proc/self/exe", &self);
 
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, &self);
-    close(fd);
     if (rc != 0) {
         return rc;
     }
     memcpy(loader, self.loader, PATH_MAX);
-    fd = open(library, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, library_elf);
-    close(fd);
-    return rc;
+    return read_file(library, library_elf);
 }
 
 int

@@ -2,7 +2,10 @@
 #ifndef TOOLS_RUN_PRELOAD_H
 #define TOOLS_RUN_PRELOAD_H
 
+#include <stdbool.h>
+
 #include "shim/target/check.h"
+#include "shim/target/elf.h"
 #include "shim/target/find.h"
 
 #define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
@@ -11,13 +14,26 @@
  * Finds the library beside this program: ../lib/ or ../lib/mtls-shim/ seen from the
  * directory of its own executable.
  *
- *   path     out  PATH_MAX bytes, absolute, without links
+ *   path     out  PATH_MAX bytes, absolute; its folder without links. Of a library that
+ *                 is a link, the link: it stays when the version behind it is replaced,
+ *                 and programs that are running go on to hand this path to others.
  *   refusal  out  filled in on failure
  *
  * Returns  0, or -E... with refusal->status 125.
  */
 int run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     __attribute__((warn_unused_result));
+
+/*
+ * What the library says of itself, without loading it.
+ *
+ *   library  in   from run_preload_find()
+ *   version  out  TARGET_NOTE_MAX bytes: its version, and what is linked into it;
+ * "unknown" for one that does not say
+ *
+ * Returns  whether it is of the same version as this program.
+ */
+bool run_preload_version(const char *library, char version[TARGET_NOTE_MAX]);
 
 /*
  * Checks that the library can be loaded into a program, as mtls-run does before it starts
