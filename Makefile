@@ -70,7 +70,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython deb soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -276,41 +276,27 @@ format:  ## bring the C code into the form of .clang-format
 # ---- installing ----------------------------------------------------------------------------
 
 INSTALL ?= install
-BINDIR = $(DESTDIR)$(PREFIX)/bin
-# mtls-run looks for the library here, seen from bin/; not in lib/ itself, since nothing
-# ever links with it.
-LIBDIR = $(DESTDIR)$(PREFIX)/lib/mtls-shim
-INCDIR = $(DESTDIR)$(PREFIX)/include
-MANDIR = $(DESTDIR)$(PREFIX)/share/man
-DATADIR = $(DESTDIR)$(PREFIX)/share/mtls-shim
-BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+PACKAGING := tools/packaging
+INSTALLING = INSTALL='$(INSTALL)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' $(PACKAGING)/install.sh
 
+# What goes where is in tools/packaging/files.
 install: all  ## install under PREFIX (/usr/local), staged in DESTDIR
-	$(Q)$(INSTALL) -d $(BINDIR) $(LIBDIR) $(INCDIR) $(DATADIR) $(BASHDIR) \
-	    $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
-	$(Q)$(INSTALL) -m 755 $(RUN) $(CTL) $(BINDIR)
-	$(Q)$(INSTALL) -m 644 $(SHIM) $(LIBDIR)
-	$(Q)for header in $(wildcard shim/mtls_shim.h); do \
-	    $(INSTALL) -m 644 $$header $(INCDIR); done
-	$(Q)$(INSTALL) -m 644 tools/run/mtls-run.1 tools/ctl/mtlsctl.1 $(MANDIR)/man1
-	$(Q)for page in $(wildcard config/policy.5); do \
-	    $(INSTALL) -m 644 $$page $(MANDIR)/man5/mtls-shim-policy.5; done
-	$(Q)for page in $(wildcard shim/mtls-shim.7); do \
-	    $(INSTALL) -m 644 $$page $(MANDIR)/man7; done
-	$(Q)$(INSTALL) -m 644 shim/audit.schema.json $(DATADIR)
-	$(Q)$(INSTALL) -m 644 tools/completion/mtls-shim.bash $(BASHDIR)/mtls-run
-	$(Q)ln -sf mtls-run $(BASHDIR)/mtlsctl
+	$(Q)$(INSTALLING) install $(OUT)
 
 uninstall:  ## remove what install put there
-	$(Q)rm -f $(BINDIR)/mtls-run $(BINDIR)/mtlsctl $(LIBDIR)/libmtls_shim.so \
-	    $(INCDIR)/mtls_shim.h $(MANDIR)/man1/mtls-run.1 $(MANDIR)/man1/mtlsctl.1 \
-	    $(MANDIR)/man5/mtls-shim-policy.5 $(MANDIR)/man7/mtls-shim.7 \
-	    $(DATADIR)/audit.schema.json $(BASHDIR)/mtls-run $(BASHDIR)/mtlsctl
-	$(Q)rmdir $(LIBDIR) $(DATADIR) 2>/dev/null || true
+	$(Q)$(INSTALLING) uninstall $(OUT)
+
+$(BUILD)/setup-deb.stamp: tools/setup.sh
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/setup.sh deb
+	$(Q)touch $@
+
+deb: $(WOLFSSL_A) $(BUILD)/setup-deb.stamp  ## build the Debian package in build/deb, and let lintian judge it
+	$(Q)$(PACKAGING)/deb.sh $(BUILD) $(VERSION)
 
 clean:  ## remove what was built here, keep wolfSSL
 	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-* \
-	    $(BUILD)/fuzz $(BUILD)/lint
+	    $(BUILD)/fuzz $(BUILD)/lint $(BUILD)/deb
 
 distclean:  ## remove everything that was built or fetched
 	rm -rf $(BUILD)
