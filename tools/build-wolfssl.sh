@@ -30,8 +30,9 @@ aarch64) asm="--enable-armasm --enable-sp-asm" ;;
 *) asm= ;;
 esac
 
-# wolfSSL's flags are ours: those that the user gave make are for our own code.
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS
+# wolfSSL's flags are ours: those that the user gave make are for our own code. So is the
+# place that `make install` was given, before anything was built.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES CFLAGS CPPFLAGS LDFLAGS DESTDIR INSTALL
 
 echo "  BUILD wolfSSL (about half a minute)"
 rm -rf "$dir/install" "$dir/obj"
@@ -54,6 +55,8 @@ fail() {
 flags="-O2 -g -fvisibility=hidden -fexceptions -DHAVE_SECRET_CALLBACK
     -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_GETRANDOM -DWOLFSSL_ALT_NAMES
     -DTLS13_TICKET_NONCE_STATIC_SZ=32 -DWOLFSSL_TICKET_EXTRA_PADDING_SZ=8192"
+# Who builds reproducibly (packages do) gets no path of this machine into the archive.
+[ -z "${SOURCE_DATE_EPOCH:-}" ] || flags="$flags -ffile-prefix-map=$dir=wolfssl"
 
 if [ ! -x "$dir/src/configure" ]; then
     (cd "$dir/src" && autoreconf -i) >"$log" 2>&1 || fail

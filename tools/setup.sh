@@ -3,7 +3,7 @@
 #
 #   setup.sh build    to build          setup.sh test     to run the tests as well
 #   setup.sh demo     for make demo     setup.sh bench    for make bench
-#   setup.sh compat   for make check-compat
+#   setup.sh compat   for make check-compat      setup.sh deb      for make deb
 set -eu
 
 what=${1:-build}
@@ -11,7 +11,7 @@ build="gcc make libc6-dev libinih-dev libyajl-dev autoconf automake libtool dpkg
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
     netcat-openbsd netcat-traditional iperf3 socat wrk perl python3 nodejs default-jdk-headless golang-go strace
     procps iproute2 binutils mandoc shellcheck clang clang-format clang-tidy libclang-rt-dev valgrind
-    prometheus rsyslog logrotate"
+    prometheus rsyslog logrotate systemd apparmor"
 compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsgi-plugin-python3
     apache2-bin apache2-utils lighttpd haproxy squid vsftpd inetutils-ftp rsync
     exim4-daemon-light swaks dovecot-imapd mosquitto mosquitto-clients slapd ldap-utils ngircd
@@ -19,6 +19,7 @@ compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsg
     inetutils-inetd libwrap0 ucspi-tcp util-linux"
 # Debian lets these not be installed beside one of the above: unpacked into $BUILD/compat/NAME.
 compat_unpacked="xinetd"
+deb="debhelper fakeroot lintian"
 demo="curl python3"
 cpython="openssl python3 python3.11 libpython3.11-testsuite"
 bench="redis-server redis-tools iperf3 python3"
@@ -28,10 +29,11 @@ case $what in
 build) list=$build ;;
 test) list="$build $test" ;;
 cpython) list="$build $cpython" ;;
+deb) list="$build $deb" ;;
 compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
 bench) list=$bench ;;
-*) echo "usage: setup.sh build|test|demo|bench|compat" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|demo|bench|compat|cpython|deb" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.
