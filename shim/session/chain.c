@@ -9,7 +9,6 @@
 
 #include <wolfssl/wolfcrypt/hash.h>
 
-#include "config/certs.h"
 #include "shim/session/peer_der.h"
 
 enum { LENGTH_LEN = 3, BUCKETS = 256 };
@@ -172,16 +171,9 @@ chain_at(const struct chain *chain, int i)
 static int64_t
 end_of(struct der_span certificate)
 {
-    struct peer_parts parts;
-    struct der_item from;
-    struct der_item to;
+    int64_t first;
     int64_t last;
-    if (!peer_der_certificate(certificate, &parts) || !der_next(&parts.validity, &from) ||
-        !der_next(&parts.validity, &to) ||
-        certs_read_time(to.whole.at, to.whole.len, &last) < 0) {
-        return 0;
-    }
-    return last + 1;
+    return peer_der_validity(certificate, &first, &last) ? last + 1 : 0;
 }
 
 int64_t

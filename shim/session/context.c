@@ -296,7 +296,7 @@ context_material(const struct context *context)
     return &context->held->material;
 }
 
-const struct path_anchors *
+struct path_anchors *
 context_anchors(const struct context *context)
 {
     return context->held->anchors;

@@ -65,7 +65,7 @@ bool context_has_material(const struct context *context);
 const struct material *context_material(const struct context *context);
 
 /* Whom peers are to be vouched for by; NULL without material. */
-const struct path_anchors *context_anchors(const struct context *context);
+struct path_anchors *context_anchors(const struct context *context);
 
 /* The WOLFSSL_CTX of a role; NULL when it cannot be made (ENOMEM), or when there is no
  * material. Threads; within session_fork_enter(), like all that wolfSSL keeps. */

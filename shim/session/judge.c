@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <time.h>
 
-#include "config/certs.h"
 #include "shim/session/context.h"
 #include "shim/session/peer_der.h"
 #include "shim/session/revocation.h"
@@ -89,15 +88,9 @@ judge_trust(const struct session *session, const struct ruling *ruling,
 static int
 judge_date(struct der_span certificate, int64_t now, struct failure *failure)
 {
-    struct peer_parts parts;
-    struct der_item from;
-    struct der_item to;
     int64_t from_s;
     int64_t to_s;
-    if (!peer_der_certificate(certificate, &parts) || !der_next(&parts.validity, &from) ||
-        !der_next(&parts.validity, &to) ||
-        certs_read_time(from.whole.at, from.whole.len, &from_s) < 0 ||
-        certs_read_time(to.whole.at, to.whole.len, &to_s) < 0) {
+    if (!peer_der_validity(certificate, &from_s, &to_s)) {
         failure_set(failure, REASON_BAD_CERTIFICATE, NULL);
         return -EPROTO;
     }

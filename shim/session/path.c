@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
 
@@ -13,6 +14,7 @@
 #include "config/pem.h"
 #include "config/strength.h"
 #include "shim/session/constraints.h"
+#include "shim/session/path_memo.h"
 #include "shim/session/peer_der.h"
 #include "shim/session/peer_text.h"
 
@@ -28,11 +30,12 @@ struct anchor {
 struct path_anchors {
     size_t count;
     struct anchor *at;
+    struct path_memo memo; /* the one thing in here that changes */
 };
 
 /* A search. The path begins with the peer's certificate. */
 struct search {
-    const struct path_anchors *anchors;
+    struct path_anchors *anchors;
     const struct chain *chain;
     bool is_server;
     bool dates_do_not_matter;
@@ -290,6 +293,29 @@ verify_with(const struct search *search, WOLFSSL_CERT_MANAGER *manager,
     return result;
 }
 
+/* Of the path that was found, for when the same chain is shown again. */
+static void
+keep(const struct search *search, struct der_span anchor)
+{
+    int64_t first;
+    int64_t last;
+    bool is_known = peer_der_validity(anchor, &first, &last);
+    for (int at = 0; is_known && at < search->path_len; at++) {
+        int64_t from;
+        int64_t to;
+        is_known =
+            peer_der_validity(chain_at(search->chain, search->path[at]), &from, &to);
+        if (is_known) {
+            first = from > first ? from : first;
+            last = to < last ? to : last;
+        }
+    }
+    if (is_known) {
+        path_memo_keep(&search->anchors->memo, chain_id(search->chain), search->is_server,
+                       first, last);
+    }
+}
+
 static int
 verify(const struct search *search, struct der_span anchor)
 {
@@ -300,6 +326,9 @@ verify(const struct search *search, struct der_span anchor)
     }
     int result = verify_with(search, manager, anchor);
     wolfSSL_CertManagerFree(manager);
+    if (result == 0 && !search->dates_do_not_matter) {
+        keep(search, anchor);
+    }
     return result;
 }
 
@@ -373,7 +402,7 @@ go_on(struct search *search) /* NOLINT(misc-no-recursion) */
 }
 
 static int
-check(const struct path_anchors *anchors, const struct chain *chain, bool is_server,
+check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
       bool dates_do_not_matter, struct failure *failure)
 {
     struct failure found = {.reason = REASON_NONE};
@@ -411,14 +440,17 @@ check(const struct path_anchors *anchors, const struct chain *chain, bool is_ser
 }
 
 int
-path_check(const struct path_anchors *anchors, const struct chain *chain, bool is_server,
+path_check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
            struct failure *failure)
 {
+    if (path_memo_has(&anchors->memo, chain_id(chain), is_server, time(NULL))) {
+        return 0;
+    }
     return check(anchors, chain, is_server, false, failure);
 }
 
 int
-path_check_but_dates(const struct path_anchors *anchors, const struct chain *chain,
+path_check_but_dates(struct path_anchors *anchors, const struct chain *chain,
                      bool is_server, struct failure *failure)
 {
     return check(anchors, chain, is_server, true, failure);

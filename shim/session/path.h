@@ -14,7 +14,7 @@
 #include "shim/session/chain.h"
 #include "shim/session/reason.h"
 
-/* The certificates of trust; immutable. */
+/* The certificates of trust, which never change, and what they have vouched for. */
 struct path_anchors;
 
 /*
@@ -39,15 +39,18 @@ void path_anchors_free(struct path_anchors *anchors); /* NULL does nothing */
  *   failure    out  reason and words; untouched when there is a path. Of several paths
  *                   that lead nowhere, the first one's.
  *
+ * A chain that was found in order is not verified again (path_memo.h) until a date
+ * passes.
+ *
  * Returns  0; -EPROTO.
  * Safe     threads; allocates.
  */
-int path_check(const struct path_anchors *anchors, const struct chain *chain,
-               bool is_server, struct failure *failure);
+int path_check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
+               struct failure *failure);
 
 /* The same for a chain that was verified when it was shown, whose dates are looked at
  * elsewhere: of all certificates on the path they do not matter. */
-int path_check_but_dates(const struct path_anchors *anchors, const struct chain *chain,
+int path_check_but_dates(struct path_anchors *anchors, const struct chain *chain,
                          bool is_server, struct failure *failure);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "config/certs.h"
+
 /* Takes an Extension apart; whether it is critical does not matter here. */
 static bool
 next_extension(struct der_span *rest, struct der_span *oid, struct der_span *value)
@@ -90,6 +92,18 @@ peer_der_certificate(struct der_span certificate, struct peer_parts *parts)
         }
     }
     return list.len == 0;
+}
+
+bool
+peer_der_validity(struct der_span certificate, int64_t *from_s, int64_t *to_s)
+{
+    struct peer_parts parts;
+    struct der_item from;
+    struct der_item to;
+    return peer_der_certificate(certificate, &parts) &&
+           der_next(&parts.validity, &from) && der_next(&parts.validity, &to) &&
+           certs_read_time(from.whole.at, from.whole.len, from_s) == 0 &&
+           certs_read_time(to.whole.at, to.whole.len, to_s) == 0;
 }
 
 /* The list of Extension; empty where there are none. */

@@ -58,6 +58,9 @@ struct peer_parts {
  */
 bool peer_der_certificate(struct der_span certificate, struct peer_parts *parts);
 
+/* When a certificate is valid: both seconds included. False: nothing can be read. */
+bool peer_der_validity(struct der_span certificate, int64_t *from_s, int64_t *to_s);
+
 /*
  * Finds an extension by its object identifier, the content of the OID's DER.
  *
