@@ -96,11 +96,12 @@ take_staples(struct admission *admission, const struct chain *chain,
              struct failure *failure)
 {
     int result = 0;
-    for (int i = 0; result == 0 && i < chain_count(chain); i++) {
-        if (admission->staples[i].at != NULL) {
+    for (int i = 0; result == 0 && i < admission->path.count; i++) {
+        int sent = admission->path.at[i];
+        if (admission->staples[sent].at != NULL) {
             result =
-                ocsp_take_staple(&admission->asker, chain, i, admission->staples[i].at,
-                                 admission->staples[i].len, failure);
+                ocsp_take_staple(&admission->asker, chain, i, admission->staples[sent].at,
+                                 admission->staples[sent].len, failure);
         }
     }
     return result;

@@ -18,10 +18,11 @@ struct admission {
     int64_t until_ms; /* what is waited for is given up; CLOCK_MONOTONIC, 0 = not begun */
     bool is_refused;  /* for what it stapled; failure says why */
     struct failure failure;
+    struct chain_path path; /* filled in by whoever finds it */
     struct {
         uint8_t *at; /* malloc'ed; NULL = none */
         size_t len;
-    } staples[CHAIN_COUNT_MAX];
+    } staples[CHAIN_COUNT_MAX]; /* by the places in what the peer has sent */
 };
 
 /* The ruling's reference is the owner's. */

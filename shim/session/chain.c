@@ -11,12 +11,12 @@
 
 #include "shim/session/peer_der.h"
 
-enum { LENGTH_LEN = 3, BUCKETS = 256 };
+enum { PATH_COUNT_LEN = 1, LENGTH_LEN = 3, BUCKETS = 256 };
 
 struct chain {
     struct chain *next; /* in its bucket */
     unsigned refs;      /* under chain_mutex */
-    int count;
+    int count, path_count;
     struct der_span at[CHAIN_COUNT_MAX]; /* within flat */
     uint8_t id[CHAIN_ID_LEN];
     size_t flat_len;
@@ -30,7 +30,8 @@ static struct chain *buckets[BUCKETS];
 static bool
 parse(struct chain *chain)
 {
-    size_t done = 0;
+    size_t done = PATH_COUNT_LEN;
+    chain->path_count = chain->flat[0];
     while (done < chain->flat_len) {
         const uint8_t *at = chain->flat + done;
         size_t left = chain->flat_len - done;
@@ -44,7 +45,7 @@ parse(struct chain *chain)
         chain->at[chain->count++] = (struct der_span){at + LENGTH_LEN, len};
         done += LENGTH_LEN + len;
     }
-    return chain->count > 0;
+    return chain->path_count > 0 && chain->path_count <= chain->count;
 }
 
 /* Under the lock. Takes the new chain over, or frees it for one that is there. */
@@ -93,10 +94,10 @@ finish(struct chain *chain)
     return chain;
 }
 
-struct chain *
-chain_intern(const struct der_span *certificates, int count)
+static struct chain *
+make(const struct der_span *certificates, int count, int path_count)
 {
-    size_t len = 0;
+    size_t len = PATH_COUNT_LEN;
     for (int i = 0; i < count; i++) {
         len += LENGTH_LEN + certificates[i].len;
     }
@@ -105,6 +106,7 @@ chain_intern(const struct der_span *certificates, int count)
         return NULL;
     }
     uint8_t *to = chain->flat;
+    *to++ = (uint8_t)path_count;
     for (int i = 0; i < count; i++) {
         to[0] = (uint8_t)(certificates[i].len >> 16);
         to[1] = (uint8_t)(certificates[i].len >> 8);
@@ -113,6 +115,30 @@ chain_intern(const struct der_span *certificates, int count)
         to += LENGTH_LEN + certificates[i].len;
     }
     return finish(chain);
+}
+
+struct chain *
+chain_intern(const struct der_span *certificates, int count)
+{
+    return make(certificates, count, count);
+}
+
+struct chain *
+chain_order(const struct chain *chain, const struct chain_path *path)
+{
+    struct der_span ordered[CHAIN_COUNT_MAX];
+    bool is_taken[CHAIN_COUNT_MAX] = {false};
+    int count = 0;
+    for (int i = 0; i < path->count; i++) {
+        is_taken[path->at[i]] = true;
+        ordered[count++] = chain->at[path->at[i]];
+    }
+    for (int i = 0; i < chain->count; i++) {
+        if (!is_taken[i]) {
+            ordered[count++] = chain->at[i];
+        }
+    }
+    return make(ordered, count, path->count);
 }
 
 struct chain *
@@ -162,6 +188,12 @@ chain_count(const struct chain *chain)
     return chain->count;
 }
 
+int
+chain_path_count(const struct chain *chain)
+{
+    return chain->path_count;
+}
+
 struct der_span
 chain_at(const struct chain *chain, int i)
 {
@@ -180,7 +212,7 @@ int64_t
 chain_end(const struct chain *chain)
 {
     int64_t end = INT64_MAX;
-    for (int i = 0; i < chain->count; i++) {
+    for (int i = 0; i < chain->path_count; i++) {
         int64_t one = end_of(chain->at[i]);
         end = one < end ? one : end;
     }

@@ -1,6 +1,7 @@
 #include "shim/session/handshake_state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
 
@@ -36,8 +37,9 @@ judge(struct handshake *handshake, const WOLFSSL_X509_STORE_CTX *store)
                     "the peer sent too many certificates, or there is no memory");
         handshake->judged = -EPROTO;
     } else {
-        handshake->judged = judge_chain(session, &handshake->ruling, handshake->chain,
-                                        &session->peer, &handshake->failure);
+        handshake->judged =
+            judge_chain(session, &handshake->ruling, &handshake->chain,
+                        &handshake->admission.path, &session->peer, &handshake->failure);
     }
     if (handshake->judged < 0) {
         (void)SendAlert(handshake->ssl, ALERT_FATAL,
@@ -64,10 +66,17 @@ admit_early(struct handshake *handshake)
     }
 }
 
+static bool
+is_on_path(const struct chain_path *path, int position)
+{
+    return memchr(path->at, position, (size_t)path->count) != NULL;
+}
+
 /*
  * wolfSSL asks for every certificate that it has trouble with, the peer's own being last,
  * and once more when all is well. It is not told whom we trust, so that a signature is
- * always trouble, and this is the only thing that vouches; other trouble is trouble.
+ * always trouble, and this is the only thing that vouches; other trouble is trouble,
+ * where it is that of a certificate which counts.
  */
 int
 handshake_verify(int is_good, WOLFSSL_X509_STORE_CTX *store)
@@ -83,7 +92,8 @@ handshake_verify(int is_good, WOLFSSL_X509_STORE_CTX *store)
         return 0;
     }
     if (!is_good && store->error != ASN_NO_SIGNER_E &&
-        store->error != ASN_SELF_SIGNED_E) {
+        store->error != ASN_SELF_SIGNED_E &&
+        is_on_path(&handshake->admission.path, store->error_depth)) {
         handshake->is_certificate_error = true;
         return 0;
     }

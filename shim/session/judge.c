@@ -41,7 +41,8 @@ judge_revocation(const struct ruling *ruling, const struct chain *chain,
     const struct policy_identity *identity = ruling->rule->identity;
     const struct material *material = context_material(ruling_context(ruling));
     int result = 0;
-    for (int i = 0; result == 0 && identity->crl != NULL && i < chain_count(chain); i++) {
+    for (int i = 0; result == 0 && identity->crl != NULL && i < chain_path_count(chain);
+         i++) {
         result = revocation_check(identity, &material->crl, chain_at(chain, i), failure);
     }
     return result;
@@ -63,26 +64,43 @@ judge_vouched(const struct session *session, const struct ruling *ruling,
                       peer, failure);
 }
 
+static int
+put_in_order(struct chain **chain, const struct chain_path *path, struct failure *failure)
+{
+    struct chain *ordered = chain_order(*chain, path);
+    if (ordered == NULL) {
+        failure_set(failure, REASON_SHIM_ERROR, "no memory");
+        return -EPROTO;
+    }
+    chain_unref(*chain);
+    *chain = ordered;
+    return 0;
+}
+
 int
 judge_chain(const struct session *session, const struct ruling *ruling,
-            const struct chain *chain, struct peer *peer, struct failure *failure)
+            struct chain **chain, struct chain_path *path, struct peer *peer,
+            struct failure *failure)
 {
-    struct der_span leaf = chain_at(chain, 0);
-    int result = path_check(context_anchors(ruling_context(ruling)), chain,
-                            session->is_server, failure);
+    struct der_span leaf = chain_at(*chain, 0);
+    int result = path_check(context_anchors(ruling_context(ruling)), *chain,
+                            session->is_server, path, failure);
     if (result < 0) {
         peer_describe(leaf.at, leaf.len, peer);
         return result;
     }
-    return judge_vouched(session, ruling, chain, peer, failure);
+    result = put_in_order(chain, path, failure);
+    return result == 0 ? judge_vouched(session, ruling, *chain, peer, failure) : result;
 }
 
 int
 judge_trust(const struct session *session, const struct ruling *ruling,
-            const struct chain *chain, struct failure *failure)
+            struct chain **chain, struct failure *failure)
 {
-    return path_check_but_dates(context_anchors(ruling_context(ruling)), chain,
-                                session->is_server, failure);
+    struct chain_path path;
+    int result = path_check_but_dates(context_anchors(ruling_context(ruling)), *chain,
+                                      session->is_server, &path, failure);
+    return result == 0 ? put_in_order(chain, &path, failure) : result;
 }
 
 static int
@@ -105,7 +123,7 @@ int
 judge_dates(const struct chain *chain, int64_t now, struct failure *failure)
 {
     int result = 0;
-    for (int i = 0; result == 0 && i < chain_count(chain); i++) {
+    for (int i = 0; result == 0 && i < chain_path_count(chain); i++) {
         result = judge_date(chain_at(chain, i), now, failure);
     }
     return result;

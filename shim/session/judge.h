@@ -16,6 +16,9 @@
  *   session  in   its role, the name and the address that were dialled
  *   ruling   in   identity, verify, peer_name, allow, deny
  *   chain    in   as the peer sent it; CAs in trust were looked at when they were loaded
+ *            out  the same with the path first, which alone was judged: chain_order().
+ *                 A reference; the one that was there is given back.
+ *   path     out  where it was in what the peer sent
  *   peer     out  filled in whatever the verdict is
  *   failure  out  reason and words; untouched when let in
  *
@@ -23,7 +26,8 @@
  * Safe     threads; may write a warning to the log.
  */
 int judge_chain(const struct session *session, const struct ruling *ruling,
-                const struct chain *chain, struct peer *peer, struct failure *failure);
+                struct chain **chain, struct chain_path *path, struct peer *peer,
+                struct failure *failure);
 
 /*
  * The same but for the path, of certificates that today's anchors are known to vouch for.
@@ -35,13 +39,15 @@ int judge_vouched(const struct session *session, const struct ruling *ruling,
  * Whether a trust anchor of today still vouches for certificates that were verified some
  * time ago; their dates do not matter.
  *
+ *   chain  in/out  as judge_chain(): anchors of today may find another path
+ *
  * Returns  0; -EPROTO with reason and words.
  * Safe     threads, within session_fork_enter(); allocates.
  */
 int judge_trust(const struct session *session, const struct ruling *ruling,
-                const struct chain *chain, struct failure *failure);
+                struct chain **chain, struct failure *failure);
 
-/* Whether each of them is valid at a time, in seconds since the epoch. As above. */
+/* Whether each on the path is valid at a time, in seconds since the epoch. As above. */
 int judge_dates(const struct chain *chain, int64_t now, struct failure *failure);
 
 #endif

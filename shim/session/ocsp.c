@@ -305,7 +305,7 @@ ocsp_judge(const struct ocsp_asker *asker, const struct ocsp_peer *peer,
         return 0; /* nothing is fetched */
     }
     int verdict = 0;
-    for (int i = 0; verdict != -EPROTO && i < chain_count(peer->chain); i++) {
+    for (int i = 0; verdict != -EPROTO && i < chain_path_count(peer->chain); i++) {
         int result = judge_one(asker, peer, i, failure);
         verdict = result != 0 ? result : verdict; /* all are asked at once */
     }
@@ -360,7 +360,7 @@ bool
 ocsp_is_known_good(const struct ocsp_asker *asker, const struct chain *chain)
 {
     /* With staple, what the server has stapled counts; the rest was never asked. */
-    int count = asker->identity->ocsp == POLICY_OCSP_STAPLE ? 1 : chain_count(chain);
+    int count = asker->identity->ocsp == POLICY_OCSP_STAPLE ? 1 : chain_path_count(chain);
     bool good = true;
     for (int i = 0; asker->identity->ocsp != POLICY_OCSP_OFF && i < count; i++) {
         good = good && is_known_good(asker, chain_at(chain, i));
@@ -375,7 +375,7 @@ ocsp_is_revoked(const struct ocsp_asker *asker, const struct chain *chain, bool 
     enum policy_ocsp mode = asker->identity->ocsp;
     bool asks = mode != POLICY_OCSP_OFF && (mode != POLICY_OCSP_STAPLE || is_client);
     *again_s = INT64_MAX;
-    for (int i = 0; asks && i < chain_count(chain); i++) {
+    for (int i = 0; asks && i < chain_path_count(chain); i++) {
         struct der_span certificate = chain_at(chain, i);
         struct ocsp_answer answer;
         int64_t next_s = time(NULL) + RETRY_S;

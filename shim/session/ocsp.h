@@ -23,15 +23,15 @@ struct ocsp_asker {
 struct ocsp_asker ocsp_asker(const struct ruling *ruling);
 
 struct ocsp_peer {
-    const struct chain *chain; /* as it was sent, its signatures verified */
+    const struct chain *chain; /* its path verified */
     bool is_client;            /* which cannot staple */
     bool has_stapled;          /* a good answer for its own certificate */
     bool is_late;              /* nothing is waited for any more */
 };
 
 /*
- * Judges a peer by answers that were stapled or fetched.  Every certificate of the chain
- * counts, but for trust anchors.
+ * Judges a peer by answers that were stapled or fetched.  Every certificate of the path
+ * counts, but for trust anchors; nobody is asked about others, nor told where to ask.
  *
  *   failure  out  reason and words; untouched otherwise
  *
@@ -59,7 +59,7 @@ int ocsp_take_staple(const struct ocsp_asker *asker, const struct chain *chain, 
 bool ocsp_is_known_good(const struct ocsp_asker *asker, const struct chain *chain);
 
 /*
- * Whether a certificate of the chain is known by now to have been revoked: then an open
+ * Whether a certificate of the path is known by now to have been revoked: then an open
  * connection may be ended. What has become too old is asked for anew, in the background;
  * recheck_all() is called when the answer is "revoked".
  *

@@ -40,8 +40,7 @@ struct search {
     bool is_server;
     bool dates_do_not_matter;
     struct failure *failure;
-    uint8_t path[CHAIN_COUNT_MAX]; /* positions in the chain */
-    int path_len;
+    struct chain_path path;
     int paths_left, steps_left;
     struct peer_parts parts[CHAIN_COUNT_MAX];
     bool is_readable[CHAIN_COUNT_MAX];
@@ -218,7 +217,7 @@ static int
 check_constraints(const struct search *search, struct der_span ca, int from)
 {
     for (int i = from; i >= 0; i--) {
-        int at = search->path[i];
+        int at = search->path.at[i];
         if (!constraints_allow(ca, chain_at(search->chain, at))) {
             return refuse(search, at, REASON_BAD_CERTIFICATE,
                           "its names are outside of what a CA above it may vouch for");
@@ -279,9 +278,9 @@ verify_with(const struct search *search, WOLFSSL_CERT_MANAGER *manager,
                     wc_GetErrorString(result));
         return -EPROTO;
     }
-    result = check_constraints(search, anchor, search->path_len - 1);
-    for (int at = search->path_len - 1; result == 0 && at >= 0; at--) {
-        int i = search->path[at];
+    result = check_constraints(search, anchor, search->path.count - 1);
+    for (int at = search->path.count - 1; result == 0 && at >= 0; at--) {
+        int i = search->path.at[at];
         result = check_alone(search, i);
         if (result == 0) {
             result = check_signature(search, manager, i);
@@ -300,11 +299,11 @@ keep(const struct search *search, struct der_span anchor)
     int64_t first;
     int64_t last;
     bool is_known = peer_der_validity(anchor, &first, &last);
-    for (int at = 0; is_known && at < search->path_len; at++) {
+    for (int at = 0; is_known && at < search->path.count; at++) {
         int64_t from;
         int64_t to;
         is_known =
-            peer_der_validity(chain_at(search->chain, search->path[at]), &from, &to);
+            peer_der_validity(chain_at(search->chain, search->path.at[at]), &from, &to);
         if (is_known) {
             first = from > first ? from : first;
             last = to < last ? to : last;
@@ -312,7 +311,7 @@ keep(const struct search *search, struct der_span anchor)
     }
     if (is_known) {
         path_memo_keep(&search->anchors->memo, chain_id(search->chain), search->is_server,
-                       first, last);
+                       &search->path, first, last);
     }
 }
 
@@ -326,9 +325,6 @@ verify(const struct search *search, struct der_span anchor)
     }
     int result = verify_with(search, manager, anchor);
     wolfSSL_CertManagerFree(manager);
-    if (result == 0 && !search->dates_do_not_matter) {
-        keep(search, anchor);
-    }
     return result;
 }
 
@@ -337,8 +333,8 @@ verify(const struct search *search, struct der_span anchor)
 static bool
 is_on_path(const struct search *search, int i)
 {
-    for (int at = 0; at < search->path_len; at++) {
-        if (search->path[at] == i) {
+    for (int at = 0; at < search->path.count; at++) {
+        if (search->path.at[at] == i) {
             return true;
         }
     }
@@ -350,6 +346,20 @@ is_issued_by(const struct search *search, int i, struct der_span subject)
 {
     const struct peer_parts *parts = &search->parts[i];
     return der_is(parts->issuer, subject.at, subject.len);
+}
+
+/* An intermediate CA may be an anchor: what is to be known of it counts, if it is shown.
+ */
+static void
+end_path(struct search *search, struct der_span anchor)
+{
+    for (int i = 1; i < chain_count(search->chain); i++) {
+        struct der_span certificate = chain_at(search->chain, i);
+        if (!is_on_path(search, i) && der_is(certificate, anchor.at, anchor.len)) {
+            search->path.at[search->path.count++] = (uint8_t)i;
+            return;
+        }
+    }
 }
 
 /* The first path that holds ends the search; the failure is the first one's that did not:
@@ -366,6 +376,10 @@ try_anchors(struct search *search, int last)
         struct search attempt = *search;
         attempt.failure = &failure;
         if (verify(&attempt, anchor->whole) == 0) {
+            end_path(search, anchor->whole);
+            if (!search->dates_do_not_matter) {
+                keep(search, anchor->whole);
+            }
             return 0;
         }
         if (search->failure->reason == REASON_NONE ||
@@ -380,7 +394,7 @@ try_anchors(struct search *search, int last)
 static int
 go_on(struct search *search) /* NOLINT(misc-no-recursion) */
 {
-    int last = search->path[search->path_len - 1];
+    int last = search->path.at[search->path.count - 1];
     if (search->steps_left-- <= 0) {
         return -EPROTO;
     }
@@ -390,12 +404,12 @@ go_on(struct search *search) /* NOLINT(misc-no-recursion) */
     for (int i = 1; i < chain_count(search->chain); i++) {
         if (search->is_readable[i] && !is_on_path(search, i) &&
             is_issued_by(search, last, search->parts[i].subject)) {
-            search->path[search->path_len++] = (uint8_t)i;
-            int result = go_on(search);
-            search->path_len--;
-            if (result == 0) {
+            int count = search->path.count;
+            search->path.at[search->path.count++] = (uint8_t)i;
+            if (go_on(search) == 0) {
                 return 0;
             }
+            search->path.count = count;
         }
     }
     return -EPROTO;
@@ -403,7 +417,7 @@ go_on(struct search *search) /* NOLINT(misc-no-recursion) */
 
 static int
 check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
-      bool dates_do_not_matter, struct failure *failure)
+      bool dates_do_not_matter, struct chain_path *path, struct failure *failure)
 {
     struct failure found = {.reason = REASON_NONE};
     struct search search = {
@@ -412,7 +426,7 @@ check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
         .is_server = is_server,
         .dates_do_not_matter = dates_do_not_matter,
         .failure = &found,
-        .path_len = 1,
+        .path = {.count = 1},
         .paths_left = PATHS_MAX,
         .steps_left = STEPS_MAX,
     };
@@ -435,23 +449,25 @@ check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
     }
     if (result < 0) {
         *failure = found;
+    } else {
+        *path = search.path;
     }
     return result;
 }
 
 int
 path_check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
-           struct failure *failure)
+           struct chain_path *path, struct failure *failure)
 {
-    if (path_memo_has(&anchors->memo, chain_id(chain), is_server, time(NULL))) {
+    if (path_memo_has(&anchors->memo, chain_id(chain), is_server, time(NULL), path)) {
         return 0;
     }
-    return check(anchors, chain, is_server, false, failure);
+    return check(anchors, chain, is_server, false, path, failure);
 }
 
 int
 path_check_but_dates(struct path_anchors *anchors, const struct chain *chain,
-                     bool is_server, struct failure *failure)
+                     bool is_server, struct chain_path *path, struct failure *failure)
 {
-    return check(anchors, chain, is_server, true, failure);
+    return check(anchors, chain, is_server, true, path, failure);
 }

@@ -36,6 +36,8 @@ void path_anchors_free(struct path_anchors *anchors); /* NULL does nothing */
  *   chain      in   as the peer has sent it: in any order behind the first, and what is
  *                   on no path does not matter
  *   is_server  in   we are the server: the peer is to be a client
+ *   path       out  the one that was found; its last one is the anchor itself where the
+ *                   peer has sent that, too
  *   failure    out  reason and words; untouched when there is a path. Of several paths
  *                   that lead nowhere, the first one's.
  *
@@ -46,11 +48,12 @@ void path_anchors_free(struct path_anchors *anchors); /* NULL does nothing */
  * Safe     threads; allocates.
  */
 int path_check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
-               struct failure *failure);
+               struct chain_path *path, struct failure *failure);
 
 /* The same for a chain that was verified when it was shown, whose dates are looked at
  * elsewhere: of all certificates on the path they do not matter. */
 int path_check_but_dates(struct path_anchors *anchors, const struct chain *chain,
-                         bool is_server, struct failure *failure);
+                         bool is_server, struct chain_path *path,
+                         struct failure *failure);
 
 #endif

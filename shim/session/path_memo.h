@@ -16,7 +16,7 @@
 #include "shim/session/chain.h"
 
 #define PATH_MEMO_COUNT 128
-#define PATH_MEMO_WORDS (CHAIN_ID_LEN / 8 + 3) /* id, from, to, is_server */
+#define PATH_MEMO_WORDS (CHAIN_ID_LEN / 8 + 4) /* id, from, to, is_server, path */
 
 /* A place is written by one thread at a time, and read without waiting. */
 struct path_memo_place {
@@ -34,15 +34,18 @@ struct path_memo {
  *
  *   id         in  chain_id()
  *   is_server  in  for whom
+ *   path       in  that was found
  *   from_s, to_s  in  when all certificates of the path are valid, both included
  *
  * Safe     threads, without a lock.
  */
 void path_memo_keep(struct path_memo *memo, const uint8_t id[CHAIN_ID_LEN],
-                    bool is_server, int64_t from_s, int64_t to_s);
+                    bool is_server, const struct chain_path *path, int64_t from_s,
+                    int64_t to_s);
 
-/* Whether it was kept, for the same purpose, and no date has passed at now_s. */
+/* Whether it was kept, for the same purpose, and no date has passed at now_s; then path
+ * is the one that was kept. */
 bool path_memo_has(struct path_memo *memo, const uint8_t id[CHAIN_ID_LEN], bool is_server,
-                   int64_t now_s);
+                   int64_t now_s, struct chain_path *path);
 
 #endif

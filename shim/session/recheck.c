@@ -134,16 +134,17 @@ struct walk {
 };
 
 static int
-judge_by(const struct handle *handle, const struct ruling *ruling,
-         const struct chain *chain, struct failure *failure)
+judge_by(const struct handle *handle, const struct ruling *ruling, struct chain **shown,
+         struct failure *failure)
 {
     const struct policy *policy = generation_policy(ruling->generation);
     uint64_t number = context_trust_number(ruling_context(ruling));
     struct peer peer;
     int result = 0;
     if (policy->recheck && (number == 0 || number != handle->judged_trust)) {
-        result = judge_trust(handle->session, ruling, chain, failure);
+        result = judge_trust(handle->session, ruling, shown, failure);
     }
+    const struct chain *chain = *shown;
     if (result == 0 && policy->expired_sessions_are_cut &&
         chain_end(chain) <= time(NULL)) {
         failure_set(failure, REASON_EXPIRED, NULL);
@@ -156,6 +157,19 @@ judge_by(const struct handle *handle, const struct ruling *ruling,
         result = -EPROTO;
     }
     return result;
+}
+
+/* Takes the reference over. */
+static void
+keep_chain(struct handle *handle, struct chain *chain)
+{
+    if (chain != handle->chain && session_lock(handle->session) == 0) {
+        struct chain *old = handle->chain;
+        handle->chain = chain;
+        chain = old;
+        session_unlock(handle->session);
+    }
+    chain_unref(chain);
 }
 
 /* Returns 0 it may stay; -errno with why not. */
@@ -173,19 +187,21 @@ judge(struct handle *handle, struct generation *generation, struct failure *fail
     if (!protects || !context_has_material(ruling_context(&ruling))) {
         return 0; /* nothing that it could be judged by */
     }
-    const struct chain *chain = find_chain(handle);
+    struct chain *chain = find_chain(handle);
     if (chain == NULL) {
         failure_set(failure, REASON_SHIM_ERROR,
                     "the peer's certificates are not known any more");
         return policy->recheck || policy->expired_sessions_are_cut ? -EACCES : 0;
     }
-    int result = judge_by(handle, &ruling, chain, failure);
+    chain_ref(chain);
+    int result = judge_by(handle, &ruling, &chain, failure);
     if (result == 0) {
         handle->judged_trust = context_trust_number(ruling_context(&ruling));
         if (policy->expired_sessions_are_cut) {
             lower(chain_end(chain));
         }
     }
+    keep_chain(handle, chain);
     return result;
 }
 

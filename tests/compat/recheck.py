@@ -82,6 +82,29 @@ def revoke(bed, how="threads", check=Two.is_cut, more="", **shim):
     return two
 
 
+def revoke_beside(bed, how):
+    """Who shows a revoked certificate that has no part in its own stays."""
+    crl = bed.path("live.crl")
+    replace(crl, bed.authority.crl(f"before-{how}"))
+    two = Two(bed, how, f"crl = {crl}\n")
+    with open(bed.client_cert.pem, "rb") as own, open(two.bad_cert.pem, "rb") as bad:
+        both = bed.write("beside.pem", own.read() + bad.read())
+    context = odd.client_context(bed.authority, bed.client_cert)
+    context.load_cert_chain(both, bed.client_cert.key)
+    beside = two.live.open(context)
+    replace(crl, bed.authority.crl(f"after-{how}", [two.bad_cert]))
+    wait_until(lambda: two.live.ends(two.bad), "the bad one's end", STALE_SECONDS)
+    two.goes_on(two.good, beside)
+
+
+def test_revoked_beside(bed):
+    revoke_beside(bed, "threads")
+
+
+def test_revoked_beside_after_exec(bed):
+    revoke_beside(bed, "exec")
+
+
 def test_revoked_threads(bed):
     two = revoke(bed)
     bed.audited("server", event="crl_reloaded")

@@ -102,6 +102,8 @@ judge "a client by where it comes in" 0 "crl has it not.*deny has it not" ca/sho
     -p policy.ini --inbound 10.0.0.1:8080
 judge "who is not in allow" 1 "denied_by_allow" ca/both.pem -p policy.ini --rule http
 judge "who was revoked" 1 "revoked" ca/gone.pem -p policy.ini --rule http
+judge "who shows a revoked one beside its own" 0 "let in" ca/shop.pem ca/gone.pem \
+    -p policy.ini --rule http
 judge "who is of another CA" 1 "unknown_ca" other/shop.pem -p policy.ini --rule http
 judge "a server as a client" 1 "wrong_usage" "$db" -p policy.ini --rule inbound:twice
 judge "a mode that denies" 1 "mode deny" ca/shop.pem -p policy.ini --rule shut

@@ -129,6 +129,75 @@ chain_of(int number, size_t len)
     return chain;
 }
 
+static void
+has(const struct chain *chain, const char *letters, int path_count)
+{
+    assert_int_equal(chain_count(chain), strlen(letters));
+    assert_int_equal(chain_path_count(chain), path_count);
+    for (int i = 0; letters[i] != '\0'; i++) {
+        assert_int_equal(chain_at(chain, i).at[0], letters[i]);
+    }
+}
+
+/* The path comes first and is told apart, also where the flat form went. */
+static void
+the_path_comes_first(void **state)
+{
+    static const struct {
+        struct chain_path path;
+        const char *letters;
+    } rows[] = {
+        {{{0}, 1}, "abcd"},          {{{0, 2}, 2}, "acbd"},
+        {{{0, 3, 1}, 3}, "adbc"},    {{{0, 3, 2, 1}, 4}, "adcb"},
+        {{{0, 1, 2, 3}, 4}, "abcd"},
+    };
+    const struct der_span shown[] = {{(const uint8_t *)"a", 1},
+                                     {(const uint8_t *)"bb", 2},
+                                     {(const uint8_t *)"ccc", 3},
+                                     {(const uint8_t *)"d", 1}};
+    struct chain *chain = chain_intern(shown, 4);
+    (void)state;
+    has(chain, "abcd", 4);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct chain *ordered = chain_order(chain, &rows[i].path);
+        has(ordered, rows[i].letters, rows[i].path.count);
+        struct chain *same = chain_parse(chain_flat(ordered).at, chain_flat(ordered).len);
+        assert_ptr_equal(same, ordered);
+        chain_unref(same);
+        chain_unref(ordered);
+    }
+    chain_unref(chain);
+}
+
+/* In memory that others write. */
+static void
+a_flat_form_may_be_anything(void **state)
+{
+    static const struct {
+        uint8_t bytes[12];
+        size_t len;
+        bool good;
+    } rows[] = {
+        {{1, 0, 0, 1, 'a'}, 5, true},
+        {{2, 0, 0, 1, 'a', 0, 0, 1, 'b'}, 9, true},
+        {{1, 0, 0, 1, 'a', 0, 0, 1, 'b'}, 9, true},
+        {{0}, 0, false},
+        {{1}, 1, false},
+        {{0, 0, 0, 1, 'a'}, 5, false}, /* no path */
+        {{2, 0, 0, 1, 'a'}, 5, false}, /* longer than the chain */
+        {{255, 0, 0, 1, 'a'}, 5, false},
+        {{1, 0, 0, 2, 'a'}, 5, false}, /* cut */
+        {{1, 0, 0, 0}, 4, false},      /* an empty one */
+        {{1, 0, 0, 1, 'a', 0}, 6, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct chain *chain = chain_parse(rows[i].bytes, rows[i].len);
+        assert_int_equal(chain != NULL, rows[i].good);
+        chain_unref(chain);
+    }
+}
+
 static bool
 store_has(int number)
 {
@@ -336,6 +405,8 @@ main(void)
         cmocka_unit_test(opens_where_it_was_sealed),
         cmocka_unit_test(keys_are_replaced_and_kept_for_as_long_as_tickets_live),
         cmocka_unit_test(a_child_has_the_same_keys),
+        cmocka_unit_test(the_path_comes_first),
+        cmocka_unit_test(a_flat_form_may_be_anything),
         cmocka_unit_test(the_chain_that_nobody_asks_for_makes_room),
         cmocka_unit_test(a_chain_of_a_child_is_there),
         cmocka_unit_test(a_session_waits_for_its_ticket_and_is_used_once),

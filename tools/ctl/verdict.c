@@ -18,7 +18,7 @@
 /* As the shim does it. */
 static int
 verify_chain(const struct material_blob *trust, const struct shown *shown, bool is_server,
-             struct failure *failure)
+             struct chain_path *path, struct failure *failure)
 {
     struct der_span certs[CHAIN_COUNT_MAX];
     struct path_anchors *anchors = path_anchors_new(trust);
@@ -32,7 +32,7 @@ verify_chain(const struct material_blob *trust, const struct shown *shown, bool 
     if (anchors == NULL || chain == NULL) {
         failure_set(failure, REASON_SHIM_ERROR, "%s", strerror(ENOMEM));
     } else {
-        rc = path_check(anchors, chain, is_server, failure);
+        rc = path_check(anchors, chain, is_server, path, failure);
     }
     chain_unref(chain);
     path_anchors_free(anchors);
@@ -127,25 +127,27 @@ next_failure(struct verdict *verdict)
 
 static void
 judge_chain_of(const struct material *material, const struct shown *shown,
-               struct verdict *verdict)
+               struct chain_path *path, struct verdict *verdict)
 {
     struct failure failure;
     bool is_server = verdict->rule->direction == POLICY_INBOUND;
 
-    if (verify_chain(&material->trust, shown, is_server, &failure) != 0) {
+    if (verify_chain(&material->trust, shown, is_server, path, &failure) != 0) {
         failure_set(next_failure(verdict), failure.reason,
                     "trust does not vouch for it: %s", failure.detail);
     }
 }
 
+/* Without a path, whether it was revoked is still worth telling of the peer's own. */
 static void
 judge_revocation_of(const struct material *material, const struct shown *shown,
-                    struct verdict *verdict)
+                    const struct chain_path *path, struct verdict *verdict)
 {
     const struct policy_identity *identity = verdict->rule->identity;
 
-    for (int i = 0; identity->crl != NULL && i < shown->count; i++) {
-        const struct der_span cert = {shown->certs[i].der, shown->certs[i].der_len};
+    for (int i = 0; identity->crl != NULL && (i < path->count || i == 0); i++) {
+        const struct certs_one *one = &shown->certs[path->at[i]];
+        const struct der_span cert = {one->der, one->der_len};
         struct failure failure;
 
         if (revocation_check(identity, &material->crl, cert, &failure) != 0) {
@@ -160,10 +162,11 @@ judge(const struct material *material, const struct shown *shown, const char *na
       struct verdict *verdict)
 {
     const struct certs_one *leaf = &shown->certs[0];
+    struct chain_path path = {.count = 0};
     struct failure failure;
 
-    judge_chain_of(material, shown, verdict);
-    judge_revocation_of(material, shown, verdict);
+    judge_chain_of(material, shown, &path, verdict);
+    judge_revocation_of(material, shown, &path, verdict);
     if (peer_judge(leaf->der, leaf->der_len, verdict->rule, name, &verdict->peer,
                    &failure) != 0) {
         *next_failure(verdict) = failure;
