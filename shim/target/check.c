@@ -98,6 +98,12 @@ check_elf(const struct step *step, int fd, const struct target_elf *elf)
         return deny(step, -ENOEXEC, "other_libc",
                     "uses another C library than libmtls_shim.so: ", elf->loader);
     }
+    if (elf->is_go) {
+        return deny(step, -ENOEXEC, "go",
+                    "was made by Go's compiler: it makes system calls without libc, so "
+                    "its connections would be in plaintext",
+                    "");
+    }
     return check_privileges(step, fd);
 }
 
@@ -146,6 +152,7 @@ static int
 resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
 {
     char name[TARGET_SCRIPT_LINE];
+    char found_path[PATH_MAX];
     struct target_refusal found;
 
     target_script_env(argument, name);
@@ -153,9 +160,11 @@ resolve_env(const struct step *step, const char *argument, char path[PATH_MAX])
         return deny(step, -ENOEXEC, "no_interpreter",
                     "names no program that could be checked: #! env ", argument);
     }
-    if (target_find_program(name, path, &found) != 0) {
+    /* Not into path, where the step's own is: the refusal names it. */
+    if (target_find_program(name, found_path, &found) != 0) {
         return deny(step, -ENOEXEC, "no_interpreter", "does not find: ", found.text);
     }
+    memcpy(path, found_path, PATH_MAX);
     return 0;
 }
 

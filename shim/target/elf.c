@@ -50,12 +50,31 @@ read_loader(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
     return 0;
 }
 
+/* What a note says; text is its content. */
+static void
+take_note(const ElfW(Nhdr) *note, const unsigned char *name, const unsigned char *text,
+          struct target_elf *elf)
+{
+    static const char ours[] = TARGET_NOTE_NAME;
+    /* Go's linker leaves the build's identity: cmd/internal/buildid. */
+    static const char go[] = "Go\0";
+    const unsigned go_build_id = 4;
+
+    if (note->n_type == TARGET_NOTE_TYPE && note->n_namesz == sizeof(ours) &&
+        memcmp(name, ours, sizeof(ours)) == 0 && note->n_descsz <= sizeof(elf->note) &&
+        memchr(text, '\0', note->n_descsz) != NULL) {
+        memcpy(elf->note, text, note->n_descsz);
+    } else if (note->n_type == go_build_id && note->n_namesz == sizeof(go) &&
+               memcmp(name, go, sizeof(go)) == 0) {
+        elf->is_go = true;
+    }
+}
+
 /* One segment may hold several notes; whatever is odd is of no interest, as it is to the
  * kernel. */
 static void
-read_note(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
+read_notes(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
 {
-    static const char name[] = TARGET_NOTE_NAME;
     unsigned char notes[MAX_NOTES];
     ElfW(Nhdr) note;
     size_t at = 0;
@@ -64,25 +83,15 @@ read_note(int fd, const ElfW(Phdr) *header, struct target_elf *elf)
     if (len > sizeof(notes) || read_at(fd, notes, len, (off_t)header->p_offset) != 0) {
         return;
     }
-    while (len - at >= sizeof(note)) {
+    while (at <= len && len - at >= sizeof(note)) {
         memcpy(&note, notes + at, sizeof(note));
         at += sizeof(note);
         if (note.n_namesz > len - at || ALIGN_NOTE(note.n_namesz) > len - at ||
             note.n_descsz > len - at - ALIGN_NOTE(note.n_namesz)) {
             return;
         }
-        const unsigned char *text = notes + at + ALIGN_NOTE(note.n_namesz);
-        if (note.n_type == TARGET_NOTE_TYPE && note.n_namesz == sizeof(name) &&
-            memcmp(notes + at, name, sizeof(name)) == 0 &&
-            note.n_descsz <= sizeof(elf->note) &&
-            memchr(text, '\0', note.n_descsz) != NULL) {
-            memcpy(elf->note, text, note.n_descsz);
-            return;
-        }
+        take_note(&note, notes + at, notes + at + ALIGN_NOTE(note.n_namesz), elf);
         at += ALIGN_NOTE(note.n_namesz) + ALIGN_NOTE(note.n_descsz);
-        if (at > len) {
-            return;
-        }
     }
 }
 
@@ -119,10 +128,12 @@ target_elf_read(int fd, struct target_elf *elf)
             return rc;
         }
         if (phdr.p_type == PT_INTERP) {
-            return read_loader(fd, &phdr, elf);
-        }
-        if (phdr.p_type == PT_NOTE) {
-            read_note(fd, &phdr, elf);
+            rc = read_loader(fd, &phdr, elf);
+            if (rc != 0) {
+                return rc;
+            }
+        } else if (phdr.p_type == PT_NOTE) {
+            read_notes(fd, &phdr, elf);
         }
     }
     return 0;

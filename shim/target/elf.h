@@ -16,6 +16,7 @@ struct target_elf {
     unsigned char class;        /* ELFCLASS32 or ELFCLASS64 */
     unsigned char data;         /* ELFDATA2LSB or ELFDATA2MSB */
     unsigned machine;           /* EM_... */
+    bool is_go;                 /* made by Go's compiler: makes system calls by itself */
     bool has_loader;            /* a PT_INTERP is there: dynamically linked */
     char loader[PATH_MAX];      /* its path; "" when has_loader is false */
     char note[TARGET_NOTE_MAX]; /* the library's own; "" in what is not the library */
@@ -25,7 +26,7 @@ struct target_elf {
  * Reads the headers of an open file.
  *
  *   fd   in   readable; its offset is left alone
- *   elf  out  class, data and machine; loader and note only for files of this program's
+ *   elf  out  class, data and machine; the rest only for files of this program's
  *             class and byte order, since no other is ever preloaded into
  *
  * Returns  0; -ENOEXEC when the file is not ELF; -EBADMSG when its headers are

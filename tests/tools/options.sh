@@ -45,7 +45,7 @@ same "mtls-run: short options in the page" "$short" \
 commands=$("$BUILD/bin/mtlsctl" --help | words '^  [a-z]+')
 same "mtlsctl: commands offered" "$commands" \
     "$(offered _mtlsctl mtlsctl "" | { grep -v '^-' || true; } | sort | xargs)"
-for command in check explain probe verify report suggest metrics top; do
+for command in check explain doctor probe verify report suggest metrics top; do
     help=$("$BUILD/bin/mtlsctl" "$command" --help | words '^  --[a-z-]+')
     same "mtlsctl $command: completion" "$help" \
         "$(offered _mtlsctl mtlsctl "$command" -- | words '--[a-z][a-z-]*')"

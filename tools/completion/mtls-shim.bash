@@ -110,6 +110,23 @@ _mtlsctl_check() {
     fi
 }
 
+_mtlsctl_doctor() {
+    local cur=$1 prev=$2
+    case $prev in
+        -p | --policy) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+        --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+        -s | --service) ;;
+        *)
+            if [[ $cur == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "-p -s --policy --service --user --json
+                    --help" -- "$cur")
+            else
+                mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
+            fi
+            ;;
+    esac
+}
+
 _mtlsctl_probe() {
     local cur=$1 prev=$2
     case $prev in
@@ -174,12 +191,14 @@ _mtlsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "check explain probe verify ca
+        mapfile -t COMPREPLY < <(compgen -W "check explain doctor probe verify ca
             report suggest metrics top --help --version" -- "$cur")
     elif [[ ${COMP_WORDS[1]} == check ]]; then
         _mtlsctl_check "$cur"
     elif [[ ${COMP_WORDS[1]} == explain ]]; then
         _mtlsctl_explain "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
+    elif [[ ${COMP_WORDS[1]} == doctor ]]; then
+        _mtlsctl_doctor "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
     elif [[ ${COMP_WORDS[1]} == probe ]]; then
         _mtlsctl_probe "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
     elif [[ ${COMP_WORDS[1]} == verify ]]; then

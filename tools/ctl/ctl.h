@@ -10,6 +10,9 @@ int ctl_ca(int argc, char **argv);
 /* Checks a policy and the files that it names; returns the exit status. */
 int ctl_check(int argc, char **argv);
 
+/* Says whether a program can be covered, or a process is; returns the exit status. */
+int ctl_doctor(int argc, char **argv);
+
 /* Says which rule of a policy a connection falls under; returns the exit status. */
 int ctl_explain(int argc, char **argv);
 

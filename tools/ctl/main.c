@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"check", "check a policy and the files that it names", ctl_check},
     {"explain", "say which rule a connection falls under", ctl_explain},
+    {"doctor", "say whether a program can be covered, or a process is", ctl_doctor},
     {"probe", "show what a server presents, and whether it is let in", ctl_probe},
     {"verify", "say whether a certificate would be let in, and why", ctl_verify},
     {"ca", "run a development CA", ctl_ca},
