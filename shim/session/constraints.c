@@ -142,7 +142,32 @@ address_fits(struct der_span address, struct der_span tree)
     return true;
 }
 
-/* Values in whatever type of string; RFC 5280 section 7.1 has case not count. */
+/* The next character of a value as it is compared: case and how many spaces there are do
+ * not count, nor spaces at its ends (RFC 5280 section 7.1; letters of ASCII alone, as
+ * OpenSSL has it). */
+static bool
+next_folded(const struct der_item *value, size_t *at, uint32_t *code)
+{
+    bool is_first = *at == 0;
+    bool is_behind_space = false;
+    size_t before = *at;
+    bool more = peer_der_char(value, at, code);
+    while (more && (*code == ' ' || (*code >= '\t' && *code <= '\r'))) {
+        is_behind_space = true;
+        before = *at;
+        more = peer_der_char(value, at, code);
+    }
+    if (more && is_behind_space && !is_first) {
+        *at = before;
+        *code = ' ';
+    }
+    if (more && *code >= 'A' && *code <= 'Z') {
+        *code |= 0x20;
+    }
+    return more;
+}
+
+/* Values in whatever type of string. */
 static bool
 is_same_value(const struct der_item *a, const struct der_item *b)
 {
@@ -154,13 +179,11 @@ is_same_value(const struct der_item *a, const struct der_item *b)
         return der_is(a->whole, b->whole.at, b->whole.len);
     }
     for (;;) {
-        bool more_a = peer_der_char(a, &at_a, &code_a);
-        bool more_b = peer_der_char(b, &at_b, &code_b);
+        bool more_a = next_folded(a, &at_a, &code_a);
+        bool more_b = next_folded(b, &at_b, &code_b);
         if (!more_a || !more_b) {
             return more_a == more_b;
         }
-        code_a |= code_a >= 'A' && code_a <= 'Z' ? 0x20 : 0;
-        code_b |= code_b >= 'A' && code_b <= 'Z' ? 0x20 : 0;
         if (code_a != code_b) {
             return false;
         }
@@ -288,6 +311,46 @@ read_trees(struct der_span extension, struct trees *trees)
            is_understood(trees->excluded);
 }
 
+/* RFC 5280 section 4.2.1.10 has constraints of addresses concern those in a subject, too,
+ * where there are no alternative names; they do always, as with OpenSSL. */
+static bool
+may_have_address(const struct trees *trees, const struct der_item *value)
+{
+    uint8_t text[256];
+    size_t len = 0;
+    size_t at = 0;
+    uint32_t code;
+    while (peer_der_char(value, &at, &code)) {
+        if (len == sizeof(text)) {
+            return false;
+        }
+        text[len++] = code < 0x80 ? (uint8_t)code : '?';
+    }
+    return may_have(trees, PEER_DER_SAN_EMAIL, (struct der_span){text, len});
+}
+
+static bool
+may_have_subject(const struct trees *trees, struct der_span subject)
+{
+    static const uint8_t email_address[] = {0x2a, 0x86, 0x48, 0x86, 0xf7,
+                                            0x0d, 0x01, 0x09, 0x01};
+    struct der_item rdn;
+    struct der_item value;
+    struct der_span oid;
+    if (subject.len > 0 && !may_have(trees, DIRECTORY, subject)) {
+        return false;
+    }
+    while (der_expect(&subject, PEER_DER_SET, &rdn)) {
+        while (peer_der_attribute(&rdn.value, &oid, &value)) {
+            if (der_is(oid, email_address, sizeof(email_address)) &&
+                !may_have_address(trees, &value)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool
 constraints_allow(struct der_span ca, struct der_span certificate)
 {
@@ -301,7 +364,7 @@ constraints_allow(struct der_span ca, struct der_span certificate)
     if (!read_trees(extension, &trees) || !peer_der_certificate(certificate, &parts)) {
         return false;
     }
-    if (parts.subject.len > 0 && !may_have(&trees, DIRECTORY, parts.subject)) {
+    if (!may_have_subject(&trees, parts.subject)) {
         return false;
     }
     struct der_item name;

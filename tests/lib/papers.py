@@ -70,14 +70,15 @@ def bits(data, unused=0):
     return tlv(0x03, bytes([unused]), data)
 
 
-ATTRIBUTES = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "C": "2.5.4.6"}
+ATTRIBUTES = {"CN": "2.5.4.3", "O": "2.5.4.10", "OU": "2.5.4.11", "C": "2.5.4.6",
+              "emailAddress": "1.2.840.113549.1.9.1"}
 
 
 def name(text):
     """A distinguished name from "O=Test,CN=web", in the order of the certificate."""
     sets = [word.split("=", 1) for word in text.split(",") if word]
-    return seq(*(tlv(0x31, seq(oid(ATTRIBUTES[key]), tlv(0x0c, value.encode())))
-                 for key, value in sets))
+    return seq(*(tlv(0x31, seq(oid(ATTRIBUTES[key]), tlv(
+        0x16 if key == "emailAddress" else 0x0c, value.encode()))) for key, value in sets))
 
 
 def general_name(text, is_constraint=False):
