@@ -349,9 +349,13 @@ resume_offer(struct resume *resume, WOLFSSL *ssl)
 void
 resume_answered(struct resume *resume, WOLFSSL *ssl, unsigned version)
 {
-    if (version != 0 && resume->offered_version != 0 &&
-        version != resume->offered_version) {
+    if (version == 0 || resume->offered_version == 0) {
+        return;
+    }
+    if (version != resume->offered_version) {
         ticket_wolfssl_withdraw(ssl);
+    } else {
+        ticket_wolfssl_go_on(ssl);
     }
 }
 

@@ -80,9 +80,31 @@ fill(WOLFSSL_SESSION *to, const struct ticket_session *from)
     return getrandom(to->sessionID, ID_LEN, 0) == ID_LEN ? 0 : -EIO;
 }
 
+/* wolfSSL would offer no newer version beside a session of TLS 1.2, and be refused by a
+ * server that has given up the old one. So the ticket goes into a ClientHello of TLS 1.3
+ * as of a client that does not resume yet. (What is meant for its own use is marked.) */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static int
+offer_beside_newer(WOLFSSL *ssl)
+{
+    SessionTicket *ticket = TLSX_SessionTicket_Create(0, ssl->session->ticket,
+                                                      ssl->session->ticketLen, ssl->heap);
+    if (ticket == NULL) {
+        return -ENOMEM;
+    }
+    if (TLSX_UseSessionTicket(&ssl->extensions, ticket, ssl->heap) != WOLFSSL_SUCCESS) {
+        TLSX_SessionTicket_Free(ticket, ssl->heap);
+        return -ENOMEM;
+    }
+    return 0;
+}
+#pragma GCC diagnostic pop
+
 int
 ticket_wolfssl_offer(WOLFSSL *ssl, const struct ticket_session *session)
 {
+    const ProtocolVersion newest = ssl->version;
     WOLFSSL_SESSION *offered = wolfSSL_SESSION_new();
     if (offered == NULL) {
         return -ENOMEM;
@@ -92,7 +114,18 @@ ticket_wolfssl_offer(WOLFSSL *ssl, const struct ticket_session *session)
         result = -ENOMEM;
     }
     wolfSSL_SESSION_free(offered);
+    if (result == 0 && newest.minor > ssl->version.minor) {
+        ssl->version = newest;
+        ssl->options.resuming = 0;
+        result = offer_beside_newer(ssl);
+    }
     return result;
+}
+
+void
+ticket_wolfssl_go_on(WOLFSSL *ssl)
+{
+    ssl->options.resuming = ssl->session->ticketLen > 0;
 }
 
 void

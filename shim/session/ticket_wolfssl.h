@@ -47,6 +47,9 @@ int ticket_wolfssl_take(WOLFSSL *ssl, struct ticket_session *session);
 /* Client, before the handshake: has it offer this session. Returns 0; -ENOMEM. */
 int ticket_wolfssl_offer(WOLFSSL *ssl, const struct ticket_session *session);
 
+/* Client: the server has chosen the version of the session, which may go on. */
+void ticket_wolfssl_go_on(WOLFSSL *ssl);
+
 /*
  * Client: the handshake that was to resume is a full one. wolfSSL would take a
  * ServerHello of TLS 1.2 for the resumption of a session of TLS 1.3, and not look for the
