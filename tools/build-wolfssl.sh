@@ -23,6 +23,14 @@ elif [ ! -f "$dir/src/configure.ac" ]; then
     "$here/fetch-wolfssl.sh" "$dir/src"
 fi
 
+# What is older has neither X25519MLKEM768 nor the functions that stapling and PKCS #12 use.
+version=$(sed -n 's/^AC_INIT(\[wolfssl\],\[\([0-9.]*\)\].*/\1/p' "$dir/src/configure.ac")
+if [ "$(printf '5.9\n%s\n' "$version" | sort -V | head -n 1)" != 5.9 ]; then
+    echo "build-wolfssl: wolfSSL ${version:-of an unknown version} in $dir/src is too old:" \
+        "5.9 or newer is needed" >&2
+    exit 1
+fi
+
 # The assembly that this processor family has.
 case $(uname -m) in
 x86_64) asm="--enable-intelasm --enable-sp-asm" ;;

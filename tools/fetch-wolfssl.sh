@@ -13,8 +13,8 @@ work=$dest.fetch
 die() {
     cat >&2 <<MSG
 fetch-wolfssl: $1
-fetch-wolfssl: get wolfSSL 5.9.2 (or 5.7.2 as Debian patches it) some other way,
-fetch-wolfssl: unpack it and run: make WOLFSSL_SRC=/path/to/wolfssl
+fetch-wolfssl: get wolfSSL 5.9.2 or newer some other way, unpack it and run:
+fetch-wolfssl: make WOLFSSL_SRC=/path/to/wolfssl
 MSG
     exit 1
 }
@@ -33,10 +33,6 @@ use_suite() {
     mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$1" >"$work/apt/sources.list"
-    if [ "$1" = trixie ]; then
-        printf 'deb-src [signed-by=%s] %s trixie-security main\n' "$keyring" \
-            "${uri%/}-security" >>"$work/apt/sources.list"
-    fi
     apt_ apt-get update -qq || true
 }
 
@@ -79,29 +75,12 @@ command -v apt-get >/dev/null || die "this machine has no apt-get"
 
 rm -rf "$work"
 mkdir -p "$work/src"
-found=no
 
 use_suite sid
 v=$(version 5.9.2)
-if [ -n "$v" ] && take "$v" 2f4ef3d4fd387a9b3191d36a6316d69116c46ff69bb9583b6c82b36d7b8ca114; then
-    found=yes
-else
-    use_suite trixie
-    v=$(version 5.7.2)
-    if [ -n "$v" ] && take "$v" 0f2ed82e345b833242705bbc4b08a2a2037a33f7bf9c610efae6464f6b10e305; then
-        # Debian's security patches belong to this version.
-        debian=$(find "$work/src" -name 'wolfssl_*.debian.tar.*' | head -n 1)
-        [ -n "$debian" ] || die "Debian's patches for wolfSSL $v did not arrive"
-        tar -xf "$debian" -C "$work/tree"
-        while read -r patch _; do
-            case $patch in '' | \#*) continue ;; esac
-            patch -s -p1 -d "$work/tree" <"$work/tree/debian/patches/$patch" ||
-                die "Debian's patch $patch does not apply"
-        done <"$work/tree/debian/patches/series"
-        found=yes
-    fi
-fi
-[ $found = yes ] || die "the wolfSSL source package could not be fetched (see $work/src/apt.log)"
+[ -n "$v" ] || die "Debian's sid has another version of wolfSSL by now"
+take "$v" 2f4ef3d4fd387a9b3191d36a6316d69116c46ff69bb9583b6c82b36d7b8ca114 ||
+    die "the wolfSSL source package could not be fetched (see $work/src/apt.log)"
 
 rm -rf "$dest"
 mv "$work/tree" "$dest"
