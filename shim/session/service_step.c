@@ -79,15 +79,13 @@ ticket_rests(const struct handle *handle, int64_t now)
 }
 
 /* Nothing has come that the program has yet to read, and answer: a first look, without a
- * dup. Should the fd have become another one's, that takes no harm from being peeked at.
- */
+ * dup. Not by recv(): that would take a pending error, which is the program's to meet.
+ * Should the fd have become another one's, that takes no harm from being polled. */
 static bool
 is_silent(const struct handle *handle)
 {
-    uint8_t byte;
-    return system_calls.recv(atomic_load(&handle->fd_hint), &byte, 1,
-                             MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           errno == EAGAIN;
+    struct pollfd pollfd = {atomic_load(&handle->fd_hint), POLLIN | POLLRDHUP, 0};
+    return pollfd.fd >= 0 && system_calls.poll(&pollfd, 1, 0) == 0;
 }
 
 void
