@@ -487,12 +487,12 @@ def test_openssl_server(bed, version):
 
 
 
-def gnutls_server(bed, port, version):
+def gnutls_server(bed, port, version, priority=""):
     return bed.start("peer", [
         "gnutls-serv", "--echo", "--port", port, "--x509cafile", bed.authority.pem,
         "--x509certfile", bed.server_cert.pem, "--x509keyfile", bed.server_cert.key,
         "--require-client-cert", "--verify-client-cert", "--priority",
-        f"NORMAL:-VERS-ALL:+VERS-TLS{version}"]).listens(port)
+        f"NORMAL:-VERS-ALL:+VERS-TLS{version}{priority}"]).listens(port)
 
 
 @for_versions
@@ -522,6 +522,21 @@ def test_server_started_anew(bed):
                 equal([(line["version"], line["resumed"]) for line in logged(inner, "client", 4)],
                       [(first, False), (first, True), (second, False), (second, True)],
                       f"{first}, then {second}")
+
+
+def test_server_of_other_groups(bed):
+    """A client with a ticket offers all its groups to a server that has given up the one
+    of that session, and gives the key that the server asks for (HelloRetryRequest)."""
+    port = free_port()
+    bed.pair(port=port, client_identity="groups = X25519 P-256 P-384\n")
+    for number, group in enumerate(("X25519", "SECP384R1")):
+        server = gnutls_server(bed, port, "1.3", f":-GROUP-ALL:+GROUP-{group}")
+        if number == 0:
+            client = Asker(bed, port)
+        client.all("ask", "ask")
+        server.stop()
+    equal([(line["group"], line["resumed"]) for line in logged(bed, "client", 4)],
+          [("X25519", False), ("X25519", True), ("P-384", False), ("P-384", True)], "groups")
 
 
 def test_drop(bed):
