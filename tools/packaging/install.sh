@@ -7,8 +7,9 @@
 # one or the new one, and never none, without which it would run in plaintext.
 set -eu
 
-action=$1 build=$2
+action=$1 build=$(realpath -m "$2")
 here=$(dirname "$0")
+tree=$here/../..
 to=${DESTDIR:-}${PREFIX:?}
 install=${INSTALL:-install}
 
@@ -21,7 +22,9 @@ put() { # MODE SOURCE PLACE
     mkdir -p "$(dirname "$3")"
     case $1 in
     link) ln -sfn "$2" "$part" ;;
-    *) $install -m "$1" "$2" "$part" ;;
+    *) case $2 in /*) ;; *) set -- "$1" "$tree/$2" "$3" ;; esac
+        $install -m "$1" "$2" "$part"
+        ;;
     esac
     mv -fT "$part" "$3"
 }
