@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the shim counts: right after known exchanges, with processes that come and go in every
 way, and as Prometheus itself and its tools read it."""
-
+import errno
 import json
 import os
 import re
@@ -502,7 +502,9 @@ def test_http(bed):
                 conn.sendall(request)
                 conn.shutdown(socket.SHUT_WR)
                 equal(conn.recv(100)[9:12], want, request[:20])
-        except ConnectionError:
+        except OSError as error:  # cut; what that breaks depends on when
+            if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
+                raise
             equal(want, b"", request[:20])
     # Clients that say nothing do not keep others out.
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
