@@ -70,7 +70,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython deb soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython deb check-deb soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -293,6 +293,9 @@ $(BUILD)/setup-deb.stamp: tools/setup.sh
 
 deb: $(WOLFSSL_A) $(BUILD)/setup-deb.stamp  ## build the Debian package in build/deb, and let lintian judge it
 	$(Q)$(PACKAGING)/deb.sh $(BUILD) $(VERSION)
+
+check-deb: deb $(BUILD)/setup-test.stamp  ## install, use, upgrade and purge that package in a root of its own
+	$(Q)BUILD=$(OUT) tests/run --deb
 
 clean:  ## remove what was built here, keep wolfSSL
 	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-* \
