@@ -49,6 +49,10 @@ for command in check explain doctor probe verify report suggest metrics top; do
     help=$("$BUILD/bin/mtlsctl" "$command" --help | words '^  --[a-z-]+')
     same "mtlsctl $command: completion" "$help" \
         "$(offered _mtlsctl mtlsctl "$command" -- | words '--[a-z][a-z-]*')"
+    same "mtlsctl $command: --version" "$("$BUILD/bin/mtlsctl" --version)" \
+        "$("$BUILD/bin/mtlsctl" "$command" --version)"
+    same "mtlsctl $command: -h" "$("$BUILD/bin/mtlsctl" "$command" --help)" \
+        "$("$BUILD/bin/mtlsctl" "$command" -h)"
     check "mtlsctl $command: in the page" grep -q "^\.It Cm $command" "$ROOT/tools/ctl/mtlsctl.1"
     for option in $help; do
         check "mtlsctl $command: $option is in the page" grep -qE \
@@ -65,6 +69,8 @@ for command in $ca; do
     same "mtlsctl ca $command: completion" "$help" \
         "$(offered _mtlsctl mtlsctl ca "$command" -- | words '--[a-z][a-z-]*')"
     check "mtlsctl ca $command: in the page" grep -q "^\.Cm ca $command" "$ROOT/tools/ctl/mtlsctl.1"
+    same "mtlsctl ca $command: --version" "$("$BUILD/bin/mtlsctl" --version)" \
+        "$("$BUILD/bin/mtlsctl" ca "$command" --version)"
     all="$all $help"
 done
 # The page tells of other commands too: those of ca must all be in it.

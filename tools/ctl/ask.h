@@ -18,6 +18,25 @@ struct ask_options {
     const char *user;
 };
 
+/* Their rows for options_read(). */
+#define ASK_ROWS_TARGET(ask)                                                             \
+    {"outbound",      0,    "HOST:PORT",                                                 \
+     &(ask).outbound, NULL, "a connection to this name or address"},                     \
+        {"inbound",      0,    "ADDR:PORT",                                              \
+         &(ask).inbound, NULL, "a connection that is accepted at this address"},         \
+        {"address",      0,    "ADDR",                                                   \
+         &(ask).address, NULL, "what the name of --outbound resolves to"},               \
+    {                                                                                    \
+        "from", 0, "ADDR[:PORT]", &(ask).from, NULL, "the end that connects"             \
+    }
+#define ASK_ROWS_PROGRAM(ask)                                                            \
+    {"service", 0, "NAME", &(ask).service, NULL, "MTLS_SHIM_SERVICE of the program"},    \
+        {"program", 0, "PATH", &(ask).program, NULL, "the program's file"},              \
+    {                                                                                    \
+        "user", 0, "USER", &(ask).user, NULL,                                            \
+            "its user, name or number (default: yours)"                                  \
+    }
+
 /* What a query points to. */
 struct asked {
     struct policy_query query;

@@ -1,6 +1,7 @@
 #include "tools/ctl/ca_options.h"
 
 #include "tools/ctl/ca_key.h"
+#include "tools/ctl/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -304,7 +305,7 @@ check(struct ca_options *options)
 static int
 parse_command(int argc, char **argv, struct ca_options *options)
 {
-    struct option table[ROWS + 1];
+    struct option table[ROWS + 2];
     size_t used = 0;
     int index;
     int c;
@@ -318,13 +319,18 @@ parse_command(int argc, char **argv, struct ca_options *options)
             table[used++].val = 'x';
         }
     }
+    table[used] = (struct option){"version", no_argument, NULL, 'V'};
     optind = 0; /* a fresh start: main has used getopt already */
     opterr = 0;
-    while ((c = getopt_long(argc, argv, ":h", table, &index)) != -1) {
+    while ((c = getopt_long(argc, argv, ":hV", table, &index)) != -1) {
         int rc;
 
         if (c == 'h') {
             print_help(options->command);
+            return 1;
+        }
+        if (c == 'V') {
+            options_print_version();
             return 1;
         }
         if (c != 'x') {
@@ -359,6 +365,10 @@ ca_options_parse(int argc, char **argv, struct ca_options *options)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_commands(stdout);
+        return 1;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        options_print_version();
         return 1;
     }
     for (size_t i = 0; i < CA_COMMANDS; i++) {

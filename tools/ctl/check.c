@@ -3,23 +3,23 @@
 
 #include "config/material.h"
 #include "config/policy.h"
+#include "tools/ctl/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const char usage[] = "usage: mtlsctl check POLICY\n";
-
-static const char help[] =
+static const struct options_page page = {
+    "check",
+    "usage: mtlsctl check POLICY\n",
     "Loads a policy and the files of its identities as the shim would, and shows every\n"
     "problem as \"POLICY:LINE: TEXT\"; as warnings, rules that let plaintext\n"
-    "through, and certificates within expiry_warning of their end.\n"
-    "\n"
-    "  --help   show this text\n"
-    "\n"
-    "Exit status: 0 when all is well, 2 for a wrong command line, 78 for a bad policy.\n";
+    "through, and certificates within expiry_warning of their end.\n",
+    "Exit status: 0 when all is well, 2 for a wrong command line, 78 for a bad policy.\n",
+    "POLICY",
+    OPTIONS_ONE,
+};
 
 static void
 print_identity(const struct policy_identity *identity, const struct material *material)
@@ -110,23 +110,7 @@ check(const char *path)
 int
 ctl_check(int argc, char **argv)
 {
-    static const struct option table[] = {{"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    int c;
+    int status = options_read(&page, NULL, 0, argc, argv);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        if (c == 'h') {
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        }
-        fprintf(stderr, "mtlsctl: check: %s: unknown option\n%s", argv[optind - 1],
-                usage);
-        return CTL_EXIT_USAGE;
-    }
-    if (argc - optind != 1) {
-        fprintf(stderr, "mtlsctl: check: want one POLICY\n%s", usage);
-        return CTL_EXIT_USAGE;
-    }
-    return check(argv[optind]);
+    return status >= 0 ? status : check(argv[optind]);
 }

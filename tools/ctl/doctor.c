@@ -3,91 +3,29 @@
 #include "tools/ctl/ctl.h"
 
 #include "tools/ctl/json.h"
+#include "tools/ctl/options.h"
 #include "tools/ctl/paint.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "usage: mtlsctl doctor PROGRAM|PID [-p POLICY] [-s SERVICE] [--user USER] [--json]\n";
-
-static const char help[] =
-    "Says whether a program can be covered, or whether a process is, and what to do "
-    "where\n"
-    "it cannot or is not. Nothing is started, changed or sent.\n"
-    "\n"
-    "  --policy, -p POLICY   the policy that it is to run under (default: the "
-    "process's,\n"
-    "                        $MTLS_SHIM_POLICY, else " POLICY_DEFAULT_PATH ", if there)\n"
-    "  --service, -s NAME    its MTLS_SHIM_SERVICE\n"
-    "  --user USER           who a program will run as, name or number (default: you)\n"
-    "  --json                write one JSON object\n"
-    "  --help                show this text\n"
-    "\n"
-    "A program whose name is a number needs its folder: ./123.\n"
-    "Exit status: 0 it can be covered, or is; 1 it cannot, or is not; 2 for a wrong\n"
-    "command line; 78 for a bad policy, or one whose files its user cannot read.\n";
-
-struct options {
-    const char *subject;
-    const char *policy;
-    const char *service;
-    const char *user;
-    bool json;
+static const struct options_page page = {
+    .command = "doctor",
+    .usage = "usage: mtlsctl doctor PROGRAM|PID [-p POLICY] [-s SERVICE] [--user USER] "
+             "[--json]\n",
+    .about =
+        "Says whether a program can be covered, or whether a process is, and what to do "
+        "where\n"
+        "it cannot or is not. Nothing is started, changed or sent.\n",
+    .notes =
+        "A program whose name is a number needs its folder: ./123.\n"
+        "Exit status: 0 it can be covered, or is; 1 it cannot, or is not; 2 for a wrong\n"
+        "command line; 78 for a bad policy, or one whose files its user cannot read.\n",
+    .operand = "PROGRAM|PID",
+    .operands = OPTIONS_ONE,
 };
-
-static int
-wrong(const char *what, const char *why)
-{
-    fprintf(stderr, "mtlsctl: doctor: %s: %s\n%s", what, why, usage);
-    return CTL_EXIT_USAGE;
-}
-
-/* Returns -1 to go on, else the exit status. */
-static int
-parse_options(int argc, char **argv, struct options *options)
-{
-    static const struct option table[] = {
-        {"policy", required_argument, NULL, 'p'},
-        {"service", required_argument, NULL, 's'},
-        {"user", required_argument, NULL, 'u'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int c;
-
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":p:s:h", table, NULL)) != -1) {
-        switch (c) {
-        case 'p':
-            options->policy = optarg;
-            break;
-        case 's':
-            options->service = optarg;
-            break;
-        case 'u':
-            options->user = optarg;
-            break;
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        default:
-            return wrong(argv[optind - 1], c == ':' ? "needs a value" : "unknown option");
-        }
-    }
-    if (argc - optind != 1) {
-        return wrong("PROGRAM|PID", argc == optind ? "is missing" : "only one is taken");
-    }
-    options->subject = argv[optind];
-    return -1;
-}
 
 /* The policy that mtls-run would take; NULL: there is none. */
 static const char *
@@ -219,9 +157,9 @@ look_at_own_environment(struct doctor *doctor)
 }
 
 static void
-examine_program(struct doctor *doctor, const struct options *options)
+examine_program(struct doctor *doctor, const char *program)
 {
-    doctor_program(doctor, options->subject);
+    doctor_program(doctor, program);
     look_at_own_environment(doctor);
     if (doctor->policy_path == NULL) {
         doctor->policy_path = usual_policy();
@@ -248,34 +186,43 @@ int
 ctl_doctor(int argc, char **argv)
 {
     static struct doctor doctor; /* too large for a stack, and all zero */
-    struct options options = {0};
-    int status = parse_options(argc, argv, &options);
-    bool is_process;
+    const char *user = NULL;
+    bool as_json = false;
+    const struct options_row rows[] = {
+        {"policy", 'p', "FILE", &doctor.policy_path, NULL,
+         "the policy that it is to run under (default: the\n"
+         "process's, $MTLS_SHIM_POLICY, else " POLICY_DEFAULT_PATH ",\n"
+         "if there)"},
+        {"service", 's', "NAME", &doctor.service, NULL, "its MTLS_SHIM_SERVICE"},
+        {"user", 0, "USER", &user, NULL,
+         "who a program will run as, name or number (default:\nyou)"},
+        {"json", 0, NULL, NULL, &as_json, "write one JSON object"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
 
     if (status >= 0) {
         return status;
     }
-    is_process = options.subject[0] != '\0' &&
-                 options.subject[strspn(options.subject, "0123456789")] == '\0';
-    doctor.policy_path = options.policy;
-    doctor.service = options.service;
+    const char *subject = argv[optind];
+    bool is_process =
+        subject[0] != '\0' && subject[strspn(subject, "0123456789")] == '\0';
     doctor_user_own(&doctor.user);
-    if (options.user != NULL && is_process) {
-        return wrong("--user", "a process has its own");
+    if (user != NULL && is_process) {
+        return options_wrong(&page, "--user", "a process has its own");
     }
-    if (options.user != NULL && !doctor_user_find(options.user, &doctor.user)) {
-        return wrong(options.user, "no such user");
+    if (user != NULL && !doctor_user_find(user, &doctor.user)) {
+        return options_wrong(&page, user, "no such user");
     }
     if (is_process) {
-        examine_process(&doctor, (pid_t)strtol(options.subject, NULL, 10));
+        examine_process(&doctor, (pid_t)strtol(subject, NULL, 10));
     } else {
-        examine_program(&doctor, &options);
+        examine_program(&doctor, subject);
     }
     status = status_of(&doctor);
-    if (options.json) {
-        show_json(&doctor, options.subject, is_process, status);
+    if (as_json) {
+        show_json(&doctor, subject, is_process, status);
     } else {
-        show_text(&doctor, options.subject, verdict_of(status, is_process));
+        show_text(&doctor, subject, verdict_of(status, is_process));
     }
     policy_free(doctor.policy);
     findings_done(&doctor.findings);

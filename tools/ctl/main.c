@@ -1,7 +1,8 @@
 /* mtlsctl: the commands around mtls-shim. */
 #include "tools/ctl/ctl.h"
 
-#include <stdbool.h>
+#include "tools/ctl/options.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,6 @@ static const struct {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static bool
-wants_version(const char *word)
-{
-    return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0;
-}
-
 static void
 print_usage(FILE *out)
 {
@@ -41,7 +36,9 @@ print_usage(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++) {
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
     }
-    fprintf(out, "\nmtlsctl COMMAND --help says more of each; see also mtlsctl(1).\n");
+    fprintf(out,
+            "\nmtlsctl COMMAND --help says more of each, mtlsctl --version which one "
+            "this is;\nsee also mtlsctl(1).\n");
 }
 
 int
@@ -53,9 +50,8 @@ main(int argc, char **argv)
         print_usage(stdout);
         return EXIT_SUCCESS;
     }
-    /* The commands have no version of their own, so each need not know of it. */
-    if (wants_version(name) || (argc == 3 && wants_version(argv[2]))) {
-        printf("mtlsctl %s\n", MTLS_SHIM_VERSION);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        options_print_version();
         return EXIT_SUCCESS;
     }
     for (size_t i = 0; i < COMMANDS; i++) {

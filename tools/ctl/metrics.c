@@ -2,7 +2,6 @@
 #include "tools/ctl/ctl.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +12,19 @@
 #include "tools/ctl/metrics_dir.h"
 #include "tools/ctl/metrics_serve.h"
 #include "tools/ctl/metrics_text.h"
+#include "tools/ctl/options.h"
 
-static const char usage[] = "usage: mtlsctl metrics [-p POLICY | -d DIR] [--listen "
-                            "ADDR:PORT | --textfile PATH]\n";
-
-static const char help[] =
+static const struct options_page page = {
+    "metrics",
+    "usage: mtlsctl metrics [-p POLICY | -d DIR] [--listen ADDR:PORT | --textfile "
+    "PATH]\n",
     "Shows what the processes of this host have counted under metrics_dir, in the text\n"
-    "format of Prometheus.\n"
-    "\n"
-    "  --policy, -p POLICY   the policy that sets metrics_dir\n"
-    "  --dir, -d DIR         the directory itself\n"
-    "  --listen ADDR:PORT    serve it at http://ADDR:PORT/metrics; :PORT is the "
-    "loopback's\n"
-    "  --textfile PATH       write it to PATH (.prom), whole or not at all, for the\n"
-    "                        textfile collector of node_exporter\n"
-    "  --help                show this text\n"
-    "\n"
+    "format of Prometheus.\n",
     "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, 78 for a\n"
-    "bad policy or one without metrics_dir.\n";
+    "bad policy or one without metrics_dir.\n",
+    NULL,
+    OPTIONS_NONE,
+};
 
 static int
 fail(const char *what)
@@ -76,62 +70,36 @@ write_file(const char *dir, const char *path)
     return status;
 }
 
-static int
-misused(const char *word)
-{
-    fprintf(stderr, "mtlsctl: metrics: %s\n%s", word, usage);
-    return CTL_EXIT_USAGE;
-}
-
 int
 ctl_metrics(int argc, char **argv)
 {
-    static const struct option table[] = {{"policy", required_argument, NULL, 'p'},
-                                          {"dir", required_argument, NULL, 'd'},
-                                          {"listen", required_argument, NULL, 'l'},
-                                          {"textfile", required_argument, NULL, 't'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
     const char *policy = NULL;
     const char *given = NULL;
     const char *address = NULL;
     const char *textfile = NULL;
-    int c;
-    while ((c = getopt_long(argc, argv, "p:d:h", table, NULL)) != -1) {
-        switch (c) {
-        case 'p':
-            policy = optarg;
-            break;
-        case 'd':
-            given = optarg;
-            break;
-        case 'l':
-            address = optarg;
-            break;
-        case 't':
-            textfile = optarg;
-            break;
-        case 'h':
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        default:
-            fputs(usage, stderr);
-            return CTL_EXIT_USAGE;
-        }
-    }
-    if (optind != argc) {
-        return misused("there is nothing to be named");
+    const struct options_row rows[] = {
+        METRICS_DIR_ROWS(policy, given),
+        {"listen", 0, "ADDR:PORT", &address, NULL,
+         "serve it at http://ADDR:PORT/metrics; :PORT is the loopback's"},
+        {"textfile", 0, "PATH", &textfile, NULL,
+         "write it to PATH (.prom), whole or not at all, for the\n"
+         "textfile collector of node_exporter"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
+
+    if (status >= 0) {
+        return status;
     }
     if (address != NULL && textfile != NULL) {
-        return misused("--listen and --textfile exclude each other");
+        return options_wrong(&page, "--listen, --textfile", "exclude each other");
     }
     char *dir = metrics_dir(given, policy, "metrics");
     if (dir == NULL) {
         return POLICY_EXIT_CONFIG;
     }
-    int status = address != NULL    ? metrics_serve(dir, address)
-                 : textfile != NULL ? write_file(dir, textfile)
-                                    : print(dir, stdout);
+    status = address != NULL    ? metrics_serve(dir, address)
+             : textfile != NULL ? write_file(dir, textfile)
+                                : print(dir, stdout);
     free(dir);
     return status;
 }

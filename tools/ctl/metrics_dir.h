@@ -11,4 +11,11 @@
  */
 char *metrics_dir(const char *dir, const char *path, const char *command);
 
+/* The rows of both for options_read(). */
+#define METRICS_DIR_ROWS(path, dir)                                                      \
+    {"policy", 'p', "POLICY", &(path), NULL, "the policy that sets metrics_dir"},        \
+    {                                                                                    \
+        "dir", 'd', "DIR", &(dir), NULL, "the directory itself"                          \
+    }
+
 #endif

@@ -4,13 +4,13 @@
 #include "shim/session/context.h"
 #include "shim/session/generation.h"
 #include "tools/ctl/ask.h"
+#include "tools/ctl/options.h"
 #include "tools/ctl/probe_show.h"
 #include "tools/ctl/probe_tls.h"
 #include "tools/ctl/probe_wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +18,18 @@
 #define DEFAULT_TIMEOUT_S 10
 #define MAX_TIMEOUT_S 3600
 
-static const char usage[] = "usage: mtlsctl probe HOST:PORT [OPTION...]\n";
-
-static const char help[] =
+static const struct options_page page = {
+    "probe",
+    "usage: mtlsctl probe HOST:PORT [OPTION...]\n",
     "Connects to a server and does a TLS handshake, shows what the server presents, and\n"
     "says whether the shim would make this connection, by which rule, and if not, why.\n"
-    "It is the shim's own handshake, and the shim's own verdict. No data is sent.\n"
-    "\n"
-    "  --policy FILE        or -p: the policy that decides; without one, nothing is "
-    "judged\n"
-    "  --identity NAME      show this identity instead of the rule's\n"
-    "  --service NAME       MTLS_SHIM_SERVICE of the program that would connect\n"
-    "  --program PATH       the program's file\n"
-    "  --user USER          its user, name or number (default: yours)\n"
-    "  --timeout SECONDS    for all of it (default: 10)\n"
-    "  --json               as JSON\n"
-    "  --help               show this text\n"
-    "\n"
+    "It is the shim's own handshake, and the shim's own verdict. No data is sent.\n",
     "Exit status: 0 let in (or, without a policy, shown), 1 refused by us or by the\n"
     "server, 2 for a wrong command line, 69 when nobody answers, 76 when what answers\n"
-    "does not speak TLS, 78 for a bad policy.\n";
+    "does not speak TLS, 78 for a bad policy.\n",
+    "HOST:PORT",
+    OPTIONS_ONE,
+};
 
 enum { EXIT_REFUSED = 1, EXIT_UNREACHABLE = 69, EXIT_NOT_TLS = 76 };
 
@@ -62,76 +54,30 @@ struct probe {
     struct probe_found found;
 };
 
-static int
-wrong(const char *what, const char *why)
-{
-    fprintf(stderr, "mtlsctl: probe: %s: %s\n%s", what, why, usage);
-    return CTL_EXIT_USAGE;
-}
-
 /* ---- the command line -------------------------------------------------------------- */
-
-static const struct option table[] = {
-    {"policy", required_argument, NULL, 'p'},
-    {"identity", required_argument, NULL, 'i'},
-    {"service", required_argument, NULL, 's'},
-    {"program", required_argument, NULL, 'g'},
-    {"user", required_argument, NULL, 'u'},
-    {"timeout", required_argument, NULL, 't'},
-    {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-static const char **
-place_of(struct options *options, int c)
-{
-    switch (c) {
-    case 'p':
-        return &options->policy;
-    case 'i':
-        return &options->identity;
-    case 's':
-        return &options->ask.service;
-    case 'g':
-        return &options->ask.program;
-    case 'u':
-        return &options->ask.user;
-    case 't':
-        return &options->timeout;
-    default:
-        return NULL;
-    }
-}
 
 /* Returns -1 to go on, else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *options)
 {
-    int c;
+    const struct options_row rows[] = {
+        {"policy", 'p', "FILE", &options->policy, NULL,
+         "the policy that decides; without one, nothing is judged"},
+        {"identity", 0, "NAME", &options->identity, NULL,
+         "show this identity instead of the rule's"},
+        ASK_ROWS_PROGRAM(options->ask),
+        {"timeout", 0, "SECONDS", &options->timeout, NULL, "for all of it (default: 10)"},
+        {"json", 0, NULL, NULL, &options->json, "as JSON"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":p:", table, NULL)) != -1) {
-        const char **place = place_of(options, c);
-
-        if (c == 'h') {
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        }
-        if (c == 'j') {
-            options->json = true;
-        } else if (place == NULL) {
-            return wrong(argv[optind - 1], c == ':' ? "needs a value" : "unknown option");
-        } else {
-            *place = optarg;
-        }
-    }
-    if (argc - optind != 1) {
-        return wrong("HOST:PORT", argc == optind ? "is missing" : "only one is taken");
+    if (status >= 0) {
+        return status;
     }
     options->ask.outbound = argv[optind];
     if (options->identity != NULL && options->policy == NULL) {
-        return wrong("--identity", "goes with -p: it is an identity of the policy");
+        return options_wrong(&page, "--identity",
+                             "goes with -p: it is an identity of the policy");
     }
     return -1;
 }
@@ -201,7 +147,7 @@ find_rule(struct probe *probe)
     probe->own.identity = find_identity(policy, name);
     probe->found.rule = &probe->own;
     if (probe->own.identity == NULL) {
-        return wrong(name, "the policy has no such identity");
+        return options_wrong(&page, name, "the policy has no such identity");
     }
     return -1;
 }
@@ -335,7 +281,8 @@ ctl_probe(int argc, char **argv)
     }
     limit_ms = timeout_ms(&options);
     if (limit_ms < 0) {
-        return wrong(options.timeout, "--timeout wants whole seconds, from 1 to 3600");
+        return options_wrong(&page, options.timeout,
+                             "--timeout wants whole seconds, from 1 to 3600");
     }
     probe = calloc(1, sizeof(*probe));
     if (probe == NULL) {
@@ -344,7 +291,7 @@ ctl_probe(int argc, char **argv)
     probe->options = &options;
     if (!ask(&options.ask, &probe->asked, &problem)) {
         free(probe);
-        return wrong(problem.what, problem.why);
+        return options_wrong(&page, problem.what, problem.why);
     }
     find_host(probe);
     wolfSSL_Init();

@@ -2,7 +2,6 @@
 #include "tools/ctl/ctl.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,28 +9,22 @@
 
 #include "tools/ctl/document.h"
 #include "tools/ctl/log_reader.h"
+#include "tools/ctl/options.h"
 #include "tools/ctl/report_sum.h"
 
-static const char usage[] =
+static const struct options_page page = {
+    "report",
     "usage: mtlsctl report [--since TIME] [--until TIME] [--rows N]\n"
-    "                      [--json | --html] [--output FILE] AUDIT...\n";
-
-static const char help[] =
+    "                      [--json | --html] [--output FILE] AUDIT...\n",
     "Reads audit logs and tells who talked to whom: connections by rule and by peer,\n"
     "failures by cause, what is still in plaintext, versions and cipher suites, peers\n"
     "that were refused, certificates about to end. AUDIT is a file with the log's lines\n"
-    "of JSON, or - for standard input (journalctl or zcat in front).\n"
-    "\n"
-    "  --since TIME     leave out lines before this: 2026-11-25 or 2026-11-25T08:00:00Z\n"
-    "  --until TIME     leave out lines from this on\n"
-    "  --rows N         show so many rows of each table (20; 0 = all)\n"
-    "  --json           write JSON\n"
-    "  --html           write one HTML page that needs nothing else\n"
-    "  --output FILE    write there, not to standard output\n"
-    "  --help           show this text\n"
-    "\n"
+    "of JSON, or - for standard input (journalctl or zcat in front).\n",
     "Exit status: 0 when the logs could be read, 1 when not, 2 for a wrong command "
-    "line.\n";
+    "line.\n",
+    "AUDIT",
+    OPTIONS_MANY,
+};
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };
 
@@ -323,20 +316,15 @@ write_to(const struct report_sum *sum, const struct log_reader_totals *totals,
 /* ---- the command line -------------------------------------------------------------- */
 
 static int
-wrong(const char *argument, const char *what)
-{
-    fprintf(stderr, "mtlsctl: report: %s: %s\n%s", argument, what, usage);
-    return CTL_EXIT_USAGE;
-}
-
-static int
 parse_time(const char *text, int64_t *ms)
 {
     char whole[40];
     snprintf(whole, sizeof(whole), "%s%s", text,
              strlen(text) == strlen("2026-11-25") ? "T00:00:00Z" : "");
     *ms = log_line_time_ms(log_line_text(whole));
-    return *ms >= 0 ? -1 : wrong(text, "want 2026-11-25 or 2026-11-25T08:00:00Z");
+    return *ms >= 0
+               ? -1
+               : options_wrong(&page, text, "want 2026-11-25 or 2026-11-25T08:00:00Z");
 }
 
 static int
@@ -346,7 +334,7 @@ parse_rows(const char *text, size_t *rows)
     errno = 0;
     unsigned long number = strtoul(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || text[0] == '-') {
-        return wrong(text, "want a number of rows");
+        return options_wrong(&page, text, "want a number of rows");
     }
     *rows = number;
     return -1;
@@ -356,47 +344,33 @@ parse_rows(const char *text, size_t *rows)
 static int
 parse_options(int argc, char **argv, struct options *options)
 {
-    static const struct option table[] = {
-        {"since", required_argument, NULL, 's'}, {"until", required_argument, NULL, 'u'},
-        {"rows", required_argument, NULL, 'r'},  {"json", no_argument, NULL, 'j'},
-        {"html", no_argument, NULL, 'w'},        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    int status = -1;
-    int c;
+    const char *since = NULL;
+    const char *until = NULL;
+    const char *rows = NULL;
+    const char *format = NULL;
+    const struct options_row table[] = {
+        {"since", 0, "TIME", &since, NULL,
+         "leave out lines before this: 2026-11-25 or 2026-11-25T08:00:00Z"},
+        {"until", 0, "TIME", &until, NULL, "leave out lines from this on"},
+        {"rows", 0, "N", &rows, NULL, "show so many rows of each table (20; 0 = all)"},
+        {"json", 0, NULL, &format, NULL, "write JSON"},
+        {"html", 0, NULL, &format, NULL, "write one HTML page that needs nothing else"},
+        {"output", 'o', "FILE", &options->output, NULL,
+         "write there, not to standard output"},
+    };
+    int status = options_read(&page, table, OPTIONS_COUNT(table), argc, argv);
 
-    opterr = 0;
-    while (status < 0 && (c = getopt_long(argc, argv, ":ho:", table, NULL)) != -1) {
-        switch (c) {
-        case 's':
-            status = parse_time(optarg, &options->since_ms);
-            break;
-        case 'u':
-            status = parse_time(optarg, &options->until_ms);
-            break;
-        case 'r':
-            status = parse_rows(optarg, &options->rows);
-            break;
-        case 'j':
-            options->format = FORMAT_JSON;
-            break;
-        case 'w':
-            options->format = FORMAT_HTML;
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case 'h':
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        case ':':
-            return wrong(argv[optind - 1], "wants a value");
-        default:
-            return wrong(argv[optind - 1], "unknown option");
-        }
+    if (status < 0 && since != NULL) {
+        status = parse_time(since, &options->since_ms);
     }
-    if (status < 0 && optind == argc) {
-        fprintf(stderr, "mtlsctl: report: want at least one AUDIT file, or -\n%s", usage);
-        return CTL_EXIT_USAGE;
+    if (status < 0 && until != NULL) {
+        status = parse_time(until, &options->until_ms);
+    }
+    if (status < 0 && rows != NULL) {
+        status = parse_rows(rows, &options->rows);
+    }
+    if (format != NULL) {
+        options->format = strcmp(format, "json") == 0 ? FORMAT_JSON : FORMAT_HTML;
     }
     return status;
 }

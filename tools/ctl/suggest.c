@@ -2,7 +2,6 @@
 #include "tools/ctl/ctl.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,25 +10,23 @@
 #include "tools/ctl/document.h"
 #include "tools/ctl/log_ends.h"
 #include "tools/ctl/log_reader.h"
+#include "tools/ctl/options.h"
 #include "tools/ctl/tally.h"
 
-static const char usage[] =
-    "usage: mtlsctl suggest [--identity NAME] [--strict] AUDIT...\n";
-
-static const char help[] =
+static const struct options_page page = {
+    "suggest",
+    "usage: mtlsctl suggest [--identity NAME] [--strict] AUDIT...\n",
     "Reads audit logs and writes rules for what they have seen, above all under observe\n"
     "and permissive: who may come in, and how often each did, and what a rule would "
     "have\n"
     "refused. The rules go into a policy that has [shim] and [identity] already; look "
     "at\n"
-    "each before you use it. AUDIT is a file, or - for standard input.\n"
-    "\n"
-    "  --identity NAME  the rules' identity (default: own)\n"
-    "  --strict         mode = mtls also where plaintext was seen\n"
-    "  --help           show this text\n"
-    "\n"
+    "each before you use it. AUDIT is a file, or - for standard input.\n",
     "Exit status: 0 when rules were written, 1 when a log could not be read or shows no\n"
-    "connection, 2 for a wrong command line.\n";
+    "connection, 2 for a wrong command line.\n",
+    "AUDIT",
+    OPTIONS_MANY,
+};
 
 enum {
     ROWS_MAX = 20000,
@@ -328,36 +325,13 @@ suggest(char *const *paths, int count, const char *identity, bool strict)
 int
 ctl_suggest(int argc, char **argv)
 {
-    static const struct option table[] = {{"identity", required_argument, NULL, 'i'},
-                                          {"strict", no_argument, NULL, 's'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
     const char *identity = "own";
     bool strict = false;
-    int c;
+    const struct options_row rows[] = {
+        {"identity", 0, "NAME", &identity, NULL, "the rules' identity (default: own)"},
+        {"strict", 0, NULL, NULL, &strict, "mode = mtls also where plaintext was seen"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        switch (c) {
-        case 'i':
-            identity = optarg;
-            break;
-        case 's':
-            strict = true;
-            break;
-        case 'h':
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        default:
-            fprintf(stderr, "mtlsctl: suggest: %s: unknown option, or no value\n%s",
-                    argv[optind - 1], usage);
-            return CTL_EXIT_USAGE;
-        }
-    }
-    if (optind == argc) {
-        fprintf(stderr, "mtlsctl: suggest: want at least one AUDIT file, or -\n%s",
-                usage);
-        return CTL_EXIT_USAGE;
-    }
-    return suggest(argv + optind, argc - optind, identity, strict);
+    return status >= 0 ? status : suggest(argv + optind, argc - optind, identity, strict);
 }

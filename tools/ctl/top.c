@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,21 +17,18 @@
 #include "tools/ctl/json.h"
 #include "tools/ctl/metrics_dir.h"
 #include "tools/ctl/metrics_read.h"
+#include "tools/ctl/options.h"
 
-static const char usage[] = "usage: mtlsctl top [-p POLICY | -d DIR] [--once | --json]\n";
-
-static const char help[] =
+static const struct options_page page = {
+    "top",
+    "usage: mtlsctl top [-p POLICY | -d DIR] [--once | --json]\n",
     "Shows the connections of the processes of this host that count under metrics_dir.\n"
-    "On a terminal it is shown anew every two seconds; q ends it.\n"
-    "\n"
-    "  --policy, -p POLICY   the policy that sets metrics_dir\n"
-    "  --dir, -d DIR         the directory itself\n"
-    "  --once                show it once, all of it\n"
-    "  --json                the same as one JSON object\n"
-    "  --help                show this text\n"
-    "\n"
+    "On a terminal it is shown anew every two seconds; q ends it.\n",
     "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, 78 for a\n"
-    "bad policy or one without metrics_dir.\n";
+    "bad policy or one without metrics_dir.\n",
+    NULL,
+    OPTIONS_NONE,
+};
 
 enum { REFRESH_MS = 2000, ADDRESS_LEN = INET6_ADDRSTRLEN + 8, SHORT_LEN = 24 };
 
@@ -103,8 +99,7 @@ age_s(const struct metrics_connection *connection)
     return age > 0 ? age : 0;
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------------ */
+/* ---- JSON -------------------------------------------------------------------------- */
 
 static void
 put_process(struct json *json, const struct metrics_process *process)
@@ -164,8 +159,7 @@ show_json(const struct metrics_view *view)
     json_end(&json);
 }
 
-/* ---- the table
- * ------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------- */
 
 static const char *
 short_size(int64_t bytes, char text[SHORT_LEN])
@@ -266,8 +260,7 @@ show_table(struct metrics_view *view, int width, size_t rows)
     }
 }
 
-/* ---- the screen
- * ------------------------------------------------------------------------ */
+/* ---- the screen -------------------------------------------------------------------- */
 
 static int
 fail(const char *dir)
@@ -329,47 +322,26 @@ show_always(const char *dir)
 int
 ctl_top(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"policy", required_argument, NULL, 'p'}, {"dir", required_argument, NULL, 'd'},
-        {"once", no_argument, NULL, '1'},         {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     const char *policy = NULL;
     const char *given = NULL;
     bool once = false;
     bool as_json = false;
-    int c;
-    while ((c = getopt_long(argc, argv, "p:d:h", table, NULL)) != -1) {
-        switch (c) {
-        case 'p':
-            policy = optarg;
-            break;
-        case 'd':
-            given = optarg;
-            break;
-        case '1':
-            once = true;
-            break;
-        case 'j':
-            as_json = true;
-            break;
-        case 'h':
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        default:
-            fputs(usage, stderr);
-            return CTL_EXIT_USAGE;
-        }
-    }
-    if (optind != argc) {
-        fprintf(stderr, "mtlsctl: top: there is nothing to be named\n%s", usage);
-        return CTL_EXIT_USAGE;
+    const struct options_row rows[] = {
+        METRICS_DIR_ROWS(policy, given),
+        {"once", 0, NULL, NULL, &once, "show it once, all of it"},
+        {"json", 0, NULL, NULL, &as_json, "the same as one JSON object"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
+
+    if (status >= 0) {
+        return status;
     }
     char *dir = metrics_dir(given, policy, "top");
     if (dir == NULL) {
         return POLICY_EXIT_CONFIG;
     }
-    int status = once || as_json || !isatty(STDOUT_FILENO) ? show_once(dir, as_json)
-                                                           : show_always(dir);
+    status = once || as_json || !isatty(STDOUT_FILENO) ? show_once(dir, as_json)
+                                                       : show_always(dir);
     free(dir);
     return status;
 }

@@ -3,9 +3,9 @@
 
 #include "tools/ctl/ask.h"
 #include "tools/ctl/describe.h"
+#include "tools/ctl/options.h"
 #include "tools/ctl/verdict.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,37 +13,21 @@
 
 #include <wolfssl/ssl.h>
 
-static const char usage[] =
+static const struct options_page page = {
+    "verify",
     "usage: mtlsctl verify CERT... -p POLICY [--rule NAME | --inbound ADDRESS:PORT |\n"
     "           --outbound HOST:PORT] [OPTION...]\n"
-    "       mtlsctl verify CERT... --trust FILE --server|--client [OPTION...]\n";
-
-static const char help[] =
+    "       mtlsctl verify CERT... --trust FILE --server|--client [OPTION...]\n",
     "Says whether a certificate would be let in, by which rule, and if not, why. It is\n"
     "judged as a handshake would, and nothing is sent. Files of one chain: the peer's\n"
     "own certificate first, those of intermediate CAs behind it, in the same file or\n"
-    "others.\n"
-    "\n"
-    "  --policy FILE         or -p: by the rules of this policy, all or the one chosen\n"
-    "  --rule NAME           by this rule (or inbound:NAME, outbound:NAME)\n"
-    "  --inbound ADDR:PORT   by the rule for a connection accepted here\n"
-    "  --outbound HOST:PORT  by the rule for a connection to this name or address\n"
-    "  --address ADDR        what the name of --outbound resolves to\n"
-    "  --from ADDR[:PORT]    the end that connects\n"
-    "  --service NAME        MTLS_SHIM_SERVICE of the program\n"
-    "  --program PATH        the program's file\n"
-    "  --user USER           its user, name or number (default: yours)\n"
-    "  --trust FILE          without a policy: by these CAs (file or directory)\n"
-    "  --crl FILE            with --trust: and these revocation lists\n"
-    "  --server              with --trust: it is to be a server's\n"
-    "  --client              with --trust: it is to be a client's\n"
-    "  --name NAME           the name dialled; with --trust it means --server\n"
-    "  --json                as JSON\n"
-    "  --help                show this text\n"
-    "\n"
+    "others.\n",
     "Exit status: 0 let in (by one rule at least), 1 refused, 2 for a wrong command "
     "line\n"
-    "or a file that holds no certificate, 78 for a bad policy.\n";
+    "or a file that holds no certificate, 78 for a bad policy.\n",
+    "CERT",
+    OPTIONS_MANY,
+};
 
 struct options {
     const char *policy;
@@ -69,76 +53,7 @@ struct verify {
     bool is_broken; /* trust or crl of a rule cannot be read */
 };
 
-static int
-wrong(const char *what, const char *why)
-{
-    fprintf(stderr, "mtlsctl: verify: %s: %s\n%s", what, why, usage);
-    return CTL_EXIT_USAGE;
-}
-
 /* ---- the command line -------------------------------------------------------------- */
-
-static const struct option table[] = {
-    {"policy", required_argument, NULL, 'p'},
-    {"rule", required_argument, NULL, 'r'},
-    {"inbound", required_argument, NULL, 'i'},
-    {"outbound", required_argument, NULL, 'o'},
-    {"address", required_argument, NULL, 'a'},
-    {"from", required_argument, NULL, 'f'},
-    {"service", required_argument, NULL, 's'},
-    {"program", required_argument, NULL, 'g'},
-    {"user", required_argument, NULL, 'u'},
-    {"trust", required_argument, NULL, 't'},
-    {"crl", required_argument, NULL, 'l'},
-    {"name", required_argument, NULL, 'n'},
-    {"server", no_argument, NULL, 'S'},
-    {"client", no_argument, NULL, 'C'},
-    {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-static const char **
-place_of(struct options *options, int c)
-{
-    switch (c) {
-    case 'p':
-        return &options->policy;
-    case 'r':
-        return &options->rule;
-    case 'i':
-        return &options->ask.inbound;
-    case 'o':
-        return &options->ask.outbound;
-    case 'a':
-        return &options->ask.address;
-    case 'f':
-        return &options->ask.from;
-    case 's':
-        return &options->ask.service;
-    case 'g':
-        return &options->ask.program;
-    case 'u':
-        return &options->ask.user;
-    case 't':
-        return &options->trust;
-    case 'l':
-        return &options->crl;
-    case 'n':
-        return &options->name;
-    default:
-        return NULL;
-    }
-}
-
-static bool *
-switch_of(struct options *options, int c)
-{
-    return c == 'S'   ? &options->server
-           : c == 'C' ? &options->client
-           : c == 'j' ? &options->json
-                      : NULL;
-}
 
 /* Returns -1 when the options go together, else the exit status. */
 static int
@@ -148,30 +63,34 @@ check_options(const struct options *options)
                  (options->ask.outbound != NULL);
 
     if ((options->policy == NULL) == (options->trust == NULL)) {
-        return wrong("-p, --trust", "want one of them: by what is it to be judged?");
+        return options_wrong(&page, "-p, --trust",
+                             "want one of them: by what is it to be judged?");
     }
     if (chosen > 1) {
-        return wrong("--rule, --inbound, --outbound", "want one of them at most");
+        return options_wrong(&page, "--rule, --inbound, --outbound",
+                             "want one of them at most");
     }
     if (options->trust != NULL && chosen > 0) {
-        return wrong("--trust", "without a policy there are no rules");
+        return options_wrong(&page, "--trust", "without a policy there are no rules");
     }
     if (options->policy != NULL && (options->server || options->client)) {
-        return wrong("--server, --client", "go with --trust: rules know what they want");
+        return options_wrong(&page, "--server, --client",
+                             "go with --trust: rules know what they want");
     }
     if (options->policy != NULL && options->crl != NULL) {
-        return wrong("--crl", "goes with --trust: rules have their own");
+        return options_wrong(&page, "--crl", "goes with --trust: rules have their own");
     }
     if (options->trust != NULL && options->client &&
         (options->server || options->name != NULL)) {
-        return wrong("--client", "goes with neither --server nor --name");
+        return options_wrong(&page, "--client", "goes with neither --server nor --name");
     }
     if (options->trust != NULL && !options->server && !options->client &&
         options->name == NULL) {
-        return wrong("--server, --client", "want one of them: what is it to be used as?");
+        return options_wrong(&page, "--server, --client",
+                             "want one of them: what is it to be used as?");
     }
     if (options->ask.address != NULL && options->ask.outbound == NULL) {
-        return wrong("--address", "goes with --outbound");
+        return options_wrong(&page, "--address", "goes with --outbound");
     }
     return -1;
 }
@@ -180,26 +99,28 @@ check_options(const struct options *options)
 static int
 parse_options(int argc, char **argv, struct options *options)
 {
-    int c;
+    const struct options_row rows[] = {
+        {"policy", 'p', "FILE", &options->policy, NULL,
+         "by the rules of this policy, all or the one chosen"},
+        {"rule", 0, "NAME", &options->rule, NULL,
+         "by this rule (or inbound:NAME, outbound:NAME)"},
+        ASK_ROWS_TARGET(options->ask),
+        ASK_ROWS_PROGRAM(options->ask),
+        {"trust", 0, "FILE", &options->trust, NULL,
+         "without a policy: by these CAs (file or directory)"},
+        {"crl", 0, "FILE", &options->crl, NULL,
+         "with --trust: and these revocation lists"},
+        {"server", 0, NULL, NULL, &options->server,
+         "with --trust: it is to be a server's"},
+        {"client", 0, NULL, NULL, &options->client,
+         "with --trust: it is to be a client's"},
+        {"name", 0, "NAME", &options->name, NULL,
+         "the name dialled; with --trust it means --server"},
+        {"json", 0, NULL, NULL, &options->json, "as JSON"},
+    };
+    int status = options_read(&page, rows, OPTIONS_COUNT(rows), argc, argv);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":p:", table, NULL)) != -1) {
-        const char **place = place_of(options, c);
-        bool *on = switch_of(options, c);
-
-        if (c == 'h') {
-            printf("%s%s", usage, help);
-            return EXIT_SUCCESS;
-        }
-        if (on != NULL) {
-            *on = true;
-        } else if (place == NULL) {
-            return wrong(argv[optind - 1], c == ':' ? "needs a value" : "unknown option");
-        } else {
-            *place = optarg;
-        }
-    }
-    return optind == argc ? wrong("CERT", "is missing") : check_options(options);
+    return status >= 0 ? status : check_options(options);
 }
 
 /* ---- by one rule ------------------------------------------------------------------- */
@@ -278,14 +199,15 @@ judge_by_name(struct verify *verify)
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (is_meant(&policy->rules[i], name)) {
             if (found != NULL) {
-                return wrong(name, "there are two rules of this name: say inbound:NAME "
-                                   "or outbound:NAME");
+                return options_wrong(&page, name,
+                                     "there are two rules of this name: say inbound:NAME "
+                                     "or outbound:NAME");
             }
             found = &policy->rules[i];
         }
     }
     if (found == NULL) {
-        return wrong(name, "the policy has no such rule");
+        return options_wrong(&page, name, "the policy has no such rule");
     }
     if (found->identity != NULL) {
         judge_by(verify, found);
@@ -333,7 +255,7 @@ by_policy(struct verify *verify)
     int status = -1;
 
     if (is_asked && !ask(&options->ask, &verify->asked, &problem)) {
-        return wrong(problem.what, problem.why);
+        return options_wrong(&page, problem.what, problem.why);
     }
     policy = policy_load(options->policy, &report);
     if (policy == NULL) {
