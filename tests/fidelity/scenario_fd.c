@@ -295,6 +295,13 @@ flags_fresh(struct t *t)
  * --------------------------------------------------------------- */
 
 /* The shell writes to the number itself. */
+/* What system() does to a connection is what these scenarios are about. */
+static int
+run_shell(const char *command)
+{
+    return system(command); /* NOLINT(cert-env33-c) */
+}
+
 static void
 hand_down(struct t *t)
 {
@@ -303,12 +310,12 @@ hand_down(struct t *t)
     if (t->param == DOWN_CLOEXEC) {
         T(fcntl(t->fd, F_SETFD, FD_CLOEXEC));
     }
-    t_say(t, "system: %s", system(command) == 0 ? "done" : "failed");
+    t_say(t, "system: %s", run_shell(command) == 0 ? "done" : "failed");
     T(write(t->fd, " more", 5));
     if (t->param == DOWN_COPY) {
         snprintf(command, sizeof(command), "printf said >&%d 2>/dev/null",
                  fcntl(t->fd, F_DUPFD, 8));
-        t_say(t, "system: %s", system(command) == 0 ? "done" : "failed");
+        t_say(t, "system: %s", run_shell(command) == 0 ? "done" : "failed");
     }
     if (fork() == 0) {
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
