@@ -30,12 +30,13 @@ write_policy(int rules)
         fd = memfd_create("policy.ini", MFD_CLOEXEC);
         snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     }
+    size_t len = strlen(text);
     for (int i = 0; i < rules; i++) {
-        size_t len = strlen(text);
-        snprintf(text + len, sizeof(text) - len, "[inbound r%d]\nmode=deny\n", i);
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "[inbound r%d]\nmode=deny\n", i);
     }
     if (rules < 0) {
-        strcat(text, "nonsense\n");
+        snprintf(text + len, sizeof(text) - len, "nonsense\n");
     }
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
