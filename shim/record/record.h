@@ -175,8 +175,8 @@ void record_give_ticket(struct record *rec, const uint8_t *message, size_t len);
 bool record_ticket_waits(const struct record_conn *conn); /* a hint, without the lock */
 
 /*
- * Sends the ticket that still waits by itself, if the connection is idle: the peer has
- * sent nothing that was not read, and has not closed.
+ * Sends the ticket that still waits by itself. Only for a connection that is idle: the
+ * peer has sent nothing that was not read, and has not closed.
  *
  * Returns  0 none waits, or it will have to wait for data; -EAGAIN some is pending;
  *          -errno (sticky).

@@ -193,7 +193,6 @@ int
 record_send_ticket(struct record_conn *conn, int fd)
 {
     struct record *rec = conn->rec;
-    uint8_t byte;
     RECORD_LOCK_SCOPE lock = {0};
 
     int err = record_lock_take(&lock, conn, &rec->tx, fd);
@@ -203,8 +202,7 @@ record_send_ticket(struct record_conn *conn, int fd)
     if (rec->tx.error != 0) {
         return rec->tx.error;
     }
-    if (rec->ticket_len == 0 || rec->tx.closed || rec->tx.len > 0 ||
-        record_io.recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
+    if (rec->ticket_len == 0 || rec->tx.closed || rec->tx.len > 0) {
         return 0;
     }
     size_t len = rec->ticket_len;

@@ -10,6 +10,15 @@
 /* For the program to write something that a ticket goes with. */
 enum { TICKET_MS = 40 };
 
+/* Nothing has come that the program has yet to read, and answer. Not by recv(): that
+ * would take a pending error, which is the program's to meet. */
+static bool
+is_silent(int fd)
+{
+    struct pollfd pollfd = {fd, POLLIN | POLLRDHUP, 0};
+    return fd >= 0 && system_calls.poll(&pollfd, 1, 0) == 0;
+}
+
 /* What is left to do on an open session. Returns -EAGAIN with events, else 0. */
 static int
 settle(struct handle *handle, uint32_t *events)
@@ -29,9 +38,10 @@ settle(struct handle *handle, uint32_t *events)
         !holder_leave(&handle->session->holders, session_self())) {
         return 0; /* the last one says goodbye */
     }
-    if (result == 0) {
-        result = lingering ? record_close_notify(&handle->conn, fd)
-                           : record_send_ticket(&handle->conn, fd);
+    if (result == 0 && lingering) {
+        result = record_close_notify(&handle->conn, fd);
+    } else if (result == 0 && record_ticket_waits(&handle->conn) && is_silent(fd)) {
+        result = record_send_ticket(&handle->conn, fd);
     }
     if (result == -EAGAIN) {
         *events = EPOLLOUT;
@@ -78,16 +88,6 @@ ticket_rests(const struct handle *handle, int64_t now)
     return ticket_waits(handle) && now < handle->session->opened_ms + TICKET_MS;
 }
 
-/* Nothing has come that the program has yet to read, and answer: a first look, without a
- * dup. Not by recv(): that would take a pending error, which is the program's to meet.
- * Should the fd have become another one's, that takes no harm from being polled. */
-static bool
-is_silent(const struct handle *handle)
-{
-    struct pollfd pollfd = {atomic_load(&handle->fd_hint), POLLIN | POLLRDHUP, 0};
-    return pollfd.fd >= 0 && system_calls.poll(&pollfd, 1, 0) == 0;
-}
-
 void
 service_step(struct handle *handle, int64_t now)
 {
@@ -102,7 +102,9 @@ service_step(struct handle *handle, int64_t now)
     if (idle && ticket_rests(handle, now)) {
         return;
     }
-    idle = idle && !(ticket_waits(handle) && is_silent(handle));
+    /* A first look, without a dup. Should the fd have become another one's, that takes no
+     * harm from being polled. */
+    idle = idle && !(ticket_waits(handle) && is_silent(atomic_load(&handle->fd_hint)));
     if (state == SESSION_FAILED || idle || waits_for_nothing(handle, now) ||
         (handle->lingering && now >= handle->linger_until_ms) ||
         !service_has_fd(handle)) {
