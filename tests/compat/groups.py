@@ -78,7 +78,7 @@ def both_shimmed(bed, server, client, group, retries=0, version="1.3"):
 
 
 def test_default(bed):
-    """With a ClientHello of several segments."""
+    """With a ClientHello nearly as long as a segment."""
     both_shimmed(bed, "", "", "X25519MLKEM768" if has_hybrid() else "X25519")
 
 
