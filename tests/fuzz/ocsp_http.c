@@ -8,15 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "tests/lib/fuzz.h"
 
 static enum http_state
 read_part(const uint8_t *input, size_t len, bool ended)

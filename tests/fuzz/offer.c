@@ -8,16 +8,7 @@
 #include <string.h>
 
 #include "shim/session/offer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "tests/lib/fuzz.h"
 
 static void
 require_text(const char text[OFFER_LEN])

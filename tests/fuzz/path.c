@@ -16,16 +16,7 @@
 
 #include "shim/session/path.h"
 #include "shim/session/peer_der.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "tests/lib/fuzz.h"
 
 static struct path_anchors *
 anchors_of(struct der_span certificate)

@@ -11,6 +11,7 @@
 #include "shim/session/audit_json.h"
 #include "shim/session/peer.h"
 #include "shim/session/peer_list.h"
+#include "tests/lib/fuzz.h"
 #include "tests/lib/json_check.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -21,16 +22,6 @@ is_same(const struct peer *a, const struct peer *b)
     return strcmp(a->subject, b->subject) == 0 && strcmp(a->issuer, b->issuer) == 0 &&
            strcmp(a->san, b->san) == 0 && strcmp(a->serial, b->serial) == 0 &&
            strcmp(a->sha256, b->sha256) == 0 && a->not_after_s == b->not_after_s;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }
 
 static void

@@ -12,19 +12,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/fuzz.h"
+
 #define POLICY_LEN_MAX 16384
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
-
 static int told;
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void
 on_problem(void *context, const char *path, int line, const char *text)

@@ -15,12 +15,11 @@
 #include <unistd.h>
 
 #include "shim/record/record.h"
+#include "tests/lib/fuzz.h"
 #include "tests/lib/record_wire.h"
 
 #define WIRE_LEN_MAX 100000
 #define PIECE_HEADER_LEN 4
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
 
 static uint8_t *buffers;
 static uint8_t wire_bytes[WIRE_LEN_MAX + 20000];
@@ -28,14 +27,6 @@ static uint8_t expected[WIRE_LEN_MAX]; /* application data that was sealed */
 static size_t expected_len;
 static const uint8_t *given; /* what the wire is made of */
 static size_t given_len;
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* What is handed up as a ticket has come as one piece, sealed for us. */
 static void

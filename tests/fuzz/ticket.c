@@ -6,23 +6,14 @@
 #include <string.h>
 
 #include "shim/session/resume_cache.h"
+#include "tests/lib/fuzz.h"
 
 enum { TLS_1_3 = 0x0304, AES_128_GCM_SHA256 = 0x1301, X25519 = 0x001d };
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
 
 struct hello {
     uint8_t bytes[2 * TICKET_LEN_MAX];
     size_t len;
 };
-
-static void
-require(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* Returns whether it was kept. */
 static bool
