@@ -1,17 +1,9 @@
 #include "shim/target/elf.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <link.h>
 #include <string.h>
 #include <unistd.h>
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE_DATA ELFDATA2LSB
-#else
-#define NATIVE_DATA ELFDATA2MSB
-#endif
-#define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
 /* More program headers than any linker writes: a damaged file. */
 #define MAX_HEADERS 512
@@ -114,7 +106,7 @@ target_elf_read(int fd, struct target_elf *elf)
     elf->data = ehdr.e_ident[EI_DATA];
     /* e_machine sits at the same place in both classes; the rest does not. */
     elf->machine = ehdr.e_machine;
-    if (elf->class != NATIVE_CLASS || elf->data != NATIVE_DATA) {
+    if (elf->class != TARGET_NATIVE_CLASS || elf->data != TARGET_NATIVE_DATA) {
         return 0;
     }
     if (ehdr.e_phentsize != sizeof(phdr) || ehdr.e_phnum > MAX_HEADERS) {

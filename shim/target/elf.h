@@ -2,8 +2,17 @@
 #ifndef SHIM_TARGET_ELF_H
 #define SHIM_TARGET_ELF_H
 
+#include <elf.h>
 #include <limits.h>
 #include <stdbool.h>
+
+/* What is of this program's own class and byte order. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TARGET_NATIVE_DATA ELFDATA2LSB
+#else
+#define TARGET_NATIVE_DATA ELFDATA2MSB
+#endif
+#define TARGET_NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
 /* The library tells its version, and what is linked into it, in an ELF note: it can be
  * asked without being loaded, also by `readelf -p .note.mtls-shim`. */

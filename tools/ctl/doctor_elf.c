@@ -1,18 +1,13 @@
 #include "tools/ctl/doctor_elf.h"
 
+#include "shim/target/elf.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE_DATA ELFDATA2LSB
-#else
-#define NATIVE_DATA ELFDATA2MSB
-#endif
-#define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
 /* A part of the file, suitably aligned; NULL when it is not within it. */
 static const void *
@@ -136,8 +131,8 @@ find_tables(struct doctor_elf *elf)
     const ElfW(Ehdr) *start = part(elf, 0, sizeof(*start), 1);
 
     if (start == NULL || memcmp(start->e_ident, ELFMAG, SELFMAG) != 0 ||
-        start->e_ident[EI_CLASS] != NATIVE_CLASS ||
-        start->e_ident[EI_DATA] != NATIVE_DATA ||
+        start->e_ident[EI_CLASS] != TARGET_NATIVE_CLASS ||
+        start->e_ident[EI_DATA] != TARGET_NATIVE_DATA ||
         start->e_phentsize != sizeof(elf->headers[0])) {
         return -ENOEXEC;
     }
@@ -202,8 +197,7 @@ doctor_elf_close(struct doctor_elf *elf)
     memset(elf, 0, sizeof(*elf));
 }
 
-/* ---- what is in it
- * --------------------------------------------------------------------- */
+/* ---- what is in it -------------------------------------------------------------- */
 
 static const char *
 string_at(const struct doctor_elf *elf, uint64_t at)
@@ -236,8 +230,7 @@ doctor_elf_each_symbol(const struct doctor_elf *elf,
     }
 }
 
-/* ---- system calls of its own
- * ------------------------------------------------------------ */
+/* ---- system calls of its own ---------------------------------------------------- */
 
 /* Linux's numbers for x86-64: arch/x86/entry/syscalls/syscall_64.tbl. */
 static const char *
