@@ -1,6 +1,7 @@
 /* mtlsctl doctor: which connections of a process are governed. */
 #include "tools/ctl/doctor.h"
 
+#include "tools/ctl/address.h"
 #include "tools/ctl/doctor_sockets.h"
 #include "tools/ctl/metrics_read.h"
 
@@ -20,18 +21,16 @@ struct tally {
     size_t listening, governed, plaintext, unknown, ungoverned;
 };
 
-/* ---- what it has itself counted
- * -------------------------------------------------------------- */
+/* ---- what it has itself counted ------------------------------------------------- */
 
 static bool
 same_address(const struct sockaddr_in6 *counted, const union doctor_address *address)
 {
-    union doctor_address other;
-    char a[DOCTOR_ADDRESS_LEN];
-    char b[DOCTOR_ADDRESS_LEN];
+    char a[ADDRESS_LEN];
+    char b[ADDRESS_LEN];
 
-    memcpy(&other.v6, counted, sizeof(other.v6));
-    return strcmp(doctor_address_text(&other, a), doctor_address_text(address, b)) == 0;
+    return strcmp(address_text((const struct sockaddr *)counted, a),
+                  address_text(&address->any, b)) == 0;
 }
 
 static bool
@@ -82,8 +81,7 @@ look_at_reload(struct tally *tally, const struct metrics_process *process)
     }
 }
 
-/* ---- what the policy says
- * ----------------------------------------------------------------------- */
+/* ---- what the policy says ------------------------------------------------------- */
 
 static const struct policy_rule *
 rule_of(const struct tally *tally, const struct doctor_socket *socket)
@@ -107,14 +105,14 @@ static void
 look_at_listening(struct tally *tally, const struct doctor_socket *socket)
 {
     const struct policy_rule *rule = rule_of(tally, socket);
-    char local[DOCTOR_ADDRESS_LEN];
+    char local[ADDRESS_LEN];
 
     if (tally->listening++ < TOLD_MAX) {
         bool plain = rule->mode == POLICY_MODE_PLAINTEXT;
 
         findings_add(&tally->doctor->findings, plain ? FINDINGS_NOTE : FINDINGS_OK,
                      "listens", NULL, "it listens on %s: [inbound %s], mode = %s",
-                     doctor_address_text(&socket->local, local), rule->name,
+                     address_text(&socket->local.any, local), rule->name,
                      policy_mode_name(rule->mode));
     }
 }
@@ -123,8 +121,8 @@ static void
 look_at_connected(struct tally *tally, const struct doctor_socket *socket)
 {
     const struct policy_rule *rule = rule_of(tally, socket);
-    char local[DOCTOR_ADDRESS_LEN];
-    char remote[DOCTOR_ADDRESS_LEN];
+    char local[ADDRESS_LEN];
+    char remote[ADDRESS_LEN];
 
     if (tally->view != NULL && is_governed(tally, socket)) {
         tally->governed++;
@@ -140,8 +138,8 @@ look_at_connected(struct tally *tally, const struct doctor_socket *socket)
             "process makes it without libc",
             "%s - %s is not governed, and [%s %s] says mode = %s: it is older than "
             "the policy, not through its handshake, or made without libc",
-            doctor_address_text(&socket->local, local),
-            doctor_address_text(&socket->remote, remote),
+            address_text(&socket->local.any, local),
+            address_text(&socket->remote.any, remote),
             rule->direction == POLICY_INBOUND ? "inbound" : "outbound", rule->name,
             policy_mode_name(rule->mode));
     }

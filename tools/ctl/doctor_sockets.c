@@ -11,8 +11,7 @@
 /* Of /proc/net/tcp: include/net/tcp_states.h. */
 enum { STATE_ESTABLISHED = 1, STATE_CLOSE_WAIT = 8, STATE_LISTEN = 10 };
 
-/* ---- which sockets
- * ------------------------------------------------------------------------ */
+/* ---- which sockets -------------------------------------------------------------- */
 
 static int
 compare_inodes(const void *a, const void *b)
@@ -64,8 +63,7 @@ read_inodes(pid_t pid, size_t *count, bool *complete)
     return inodes;
 }
 
-/* ---- what the kernel says of them
- * ------------------------------------------------------------ */
+/* ---- what the kernel says of them ----------------------------------------------- */
 
 /* Addresses are words in hexadecimal, as they lie in memory. */
 static bool
@@ -194,22 +192,4 @@ doctor_sockets_done(struct doctor_sockets *sockets)
 {
     free(sockets->list);
     memset(sockets, 0, sizeof(*sockets));
-}
-
-const char *
-doctor_address_text(const union doctor_address *address, char text[DOCTOR_ADDRESS_LEN])
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-
-    if (address->any.sa_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof(host));
-        snprintf(text, DOCTOR_ADDRESS_LEN, "%s:%u", host, ntohs(address->v4.sin_port));
-    } else if (IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr)) {
-        (void)inet_ntop(AF_INET, &address->v6.sin6_addr.s6_addr[12], host, sizeof(host));
-        snprintf(text, DOCTOR_ADDRESS_LEN, "%s:%u", host, ntohs(address->v6.sin6_port));
-    } else {
-        (void)inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof(host));
-        snprintf(text, DOCTOR_ADDRESS_LEN, "[%s]:%u", host, ntohs(address->v6.sin6_port));
-    }
-    return text;
 }

@@ -40,10 +40,4 @@ bool doctor_sockets_has_port(const struct doctor_sockets *sockets,
 
 void doctor_sockets_done(struct doctor_sockets *sockets);
 
-enum { DOCTOR_ADDRESS_LEN = INET6_ADDRSTRLEN + 8 };
-
-/* "10.0.0.1:80", "[::1]:80"; v4-mapped addresses as IPv4. */
-const char *doctor_address_text(const union doctor_address *address,
-                                char text[DOCTOR_ADDRESS_LEN]);
-
 #endif

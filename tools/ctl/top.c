@@ -1,7 +1,6 @@
 /* mtlsctl top: the connections that are open on this host. */
 #include "tools/ctl/ctl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 
 #include "config/policy.h"
 #include "shim/session/suite.h"
+#include "tools/ctl/address.h"
 #include "tools/ctl/json.h"
 #include "tools/ctl/metrics_dir.h"
 #include "tools/ctl/metrics_read.h"
@@ -30,34 +30,12 @@ static const struct options_page page = {
     OPTIONS_NONE,
 };
 
-enum { REFRESH_MS = 2000, ADDRESS_LEN = INET6_ADDRSTRLEN + 8, SHORT_LEN = 24 };
+enum { REFRESH_MS = 2000, SHORT_LEN = 24 };
 
 static const char *
 direction_name(uint32_t direction)
 {
     return direction == METRICS_INBOUND ? "inbound" : "outbound";
-}
-
-static const char *
-address_text(const struct sockaddr_in6 *address, char text[ADDRESS_LEN])
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-    struct sockaddr_in in;
-    if (address->sin6_family == AF_INET) {
-        memcpy(&in, address, sizeof(in));
-        (void)inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host));
-        snprintf(text, ADDRESS_LEN, "%s:%u", host, ntohs(in.sin_port));
-    } else if (address->sin6_family == AF_INET6 &&
-               IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
-        (void)inet_ntop(AF_INET, &address->sin6_addr.s6_addr[12], host, sizeof(host));
-        snprintf(text, ADDRESS_LEN, "%s:%u", host, ntohs(address->sin6_port));
-    } else if (address->sin6_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof(host));
-        snprintf(text, ADDRESS_LEN, "[%s]:%u", host, ntohs(address->sin6_port));
-    } else {
-        snprintf(text, ADDRESS_LEN, "?");
-    }
-    return text;
 }
 
 static const char *
@@ -126,8 +104,10 @@ put_connection(struct json *json, const struct metrics_connection *connection)
     json_text(json, "service", connection->service);
     json_text(json, "rule", connection->rule);
     json_text(json, "direction", direction_name(connection->direction));
-    json_text(json, "local", address_text(&open->local, address));
-    json_text(json, "remote", address_text(&open->remote, address));
+    json_text(json, "local",
+              address_text((const struct sockaddr *)&open->local, address));
+    json_text(json, "remote",
+              address_text((const struct sockaddr *)&open->remote, address));
     json_text(json, "peer", open->peer);
     json_text(json, "version", version_name(open->version));
     json_text(json, "cipher", cipher_name(open->cipher));
@@ -223,7 +203,7 @@ print_row(const struct metrics_connection *connection, int width)
              printable(base_name(connection->program), program, sizeof(program)),
              connection->direction == METRICS_INBOUND ? "in" : "out",
              printable(connection->rule, rule, sizeof(rule)),
-             address_text(&connection->open.remote, remote),
+             address_text((const struct sockaddr *)&connection->open.remote, remote),
              version_name(connection->open.version), short_time(age_s(connection), age),
              short_size(bytes_in(connection), in), short_size(bytes_out(connection), out),
              printable(connection->open.peer, peer, sizeof(peer)));
