@@ -39,8 +39,7 @@ usual_policy(void)
     return access(POLICY_DEFAULT_PATH, F_OK) == 0 ? POLICY_DEFAULT_PATH : NULL;
 }
 
-/* ---- what is shown
- * -------------------------------------------------------------------------- */
+/* ---- what is shown -------------------------------------------------------------- */
 
 static bool
 is_policy_blocker(const char *code)
@@ -140,8 +139,7 @@ show_json(const struct doctor *doctor, const char *subject, bool is_process, int
     json_end(&json);
 }
 
-/* ---- the visit
- * ------------------------------------------------------------------------------- */
+/* ---- the visit ------------------------------------------------------------------ */
 
 static void
 look_at_own_environment(struct doctor *doctor)

@@ -64,8 +64,7 @@ suits(const struct search *search)
     return access(search->path, F_OK) == 0 && machine_of(search->path) == search->machine;
 }
 
-/* ---- folders
- * ---------------------------------------------------------------------------- */
+/* ---- folders -------------------------------------------------------------------- */
 
 /* Writes a folder of RPATH or RUNPATH with its tokens replaced; ld.so(8). */
 static bool
@@ -106,8 +105,7 @@ search_folders(const struct search *search, const char *folders, const char *own
     return false;
 }
 
-/* ---- the cache
- * ---------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------ */
 
 static const char *
 cache_text(const uint8_t *start, size_t len, uint32_t at)
@@ -153,8 +151,7 @@ search_cache(const struct search *search)
     return false;
 }
 
-/* ---- all of them
- * ---------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------- */
 
 static bool
 search_all(const struct search *search, const struct doctor_elf *owner,

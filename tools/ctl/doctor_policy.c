@@ -30,8 +30,7 @@ add_problem(void *context, const char *path, int line, const char *text)
                  "%s:%d: %s", path, line, text);
 }
 
-/* ---- files
- * ------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------- */
 
 enum need { NEED_READ, NEED_WRITE_FILE, NEED_WRITE_FOLDER };
 
@@ -141,8 +140,7 @@ load_identity(struct doctor *doctor, const struct policy_identity *identity)
     material_done(&material);
 }
 
-/* ---- rules
- * --------------------------------------------------------------------------------- */
+/* ---- rules ---------------------------------------------------------------------- */
 
 static void
 describe_rule(const struct policy_rule *rule, char *text, size_t size)
@@ -262,8 +260,7 @@ look_at_conditions(struct doctor *doctor)
                  policy_mode_name(policy->default_outbound.mode));
 }
 
-/* ---- places to write
- * ------------------------------------------------------------------------ */
+/* ---- places to write ------------------------------------------------------------ */
 
 static void
 look_at_places(struct doctor *doctor)
@@ -290,8 +287,7 @@ look_at_places(struct doctor *doctor)
     }
 }
 
-/* ---- the clock
- * -------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------ */
 
 static void
 look_at_clock(struct doctor *doctor)

@@ -20,8 +20,7 @@ path_of(pid_t pid, const char *name, char path[64])
     snprintf(path, 64, "/proc/%d/%s", (int)pid, name);
 }
 
-/* ---- its environment, as it was at its start
- * --------------------------------------------------- */
+/* ---- its environment, as it was at its start ------------------------------------ */
 
 struct environment {
     char *text; /* NAME=VALUE and a NUL each */
@@ -79,8 +78,7 @@ take_settings(struct doctor *doctor, const struct environment *environment)
     }
 }
 
-/* ---- what is mapped
- * ------------------------------------------------------------------------------ */
+/* ---- what is mapped ------------------------------------------------------------- */
 
 enum mapped { MAPPED_NOT, MAPPED_LIBRARY, MAPPED_REPLACED, MAPPED_UNKNOWN };
 
@@ -185,8 +183,7 @@ say_loaded(struct doctor *doctor, const struct environment *environment,
     }
 }
 
-/* ---- what confines it
- * ---------------------------------------------------------------------------- */
+/* ---- what confines it ----------------------------------------------------------- */
 
 static void
 look_at_status(struct doctor *doctor, pid_t pid)

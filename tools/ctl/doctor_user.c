@@ -12,8 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* ---- who
- * ------------------------------------------------------------------------------- */
+/* ---- who ------------------------------------------------------------------------ */
 
 static void
 set_name(struct doctor_user *user)
@@ -121,8 +120,7 @@ doctor_user_of(pid_t pid, struct doctor_user *user)
     return found;
 }
 
-/* ---- what it may
- * --------------------------------------------------------------------------- */
+/* ---- what it may ---------------------------------------------------------------- */
 
 static bool
 has_group(const struct doctor_user *user, gid_t group)
