@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/condition.h"
 #include "config/crl_list.h"
 #include "shim/session/context.h"
 #include "shim/session/metrics_open.h"
@@ -71,6 +72,45 @@ fill(struct metrics_live *live)
     metrics_series_end(live);
 }
 
+/* ---- what will be counted -------------------------------------------------------------
+ */
+
+enum { RULES_MAX = METRICS_SERIES_MAX / 2 }; /* that have a series before they are used */
+
+/* Who this process is to a policy's rules; users may change. */
+static struct policy_query self;
+
+static bool
+may_apply(const struct policy_rule *rule, const struct condition_facts *facts)
+{
+    return condition_holds(rule->conditions, CONDITION_SERVICE, facts) &&
+           condition_holds(rule->conditions, CONDITION_PROGRAM, facts);
+}
+
+static void
+make_series_of(struct metrics_live *live, const struct policy_rule *rule)
+{
+    (void)metrics_series(
+        live, rule->direction == POLICY_INBOUND ? METRICS_INBOUND : METRICS_OUTBOUND,
+        rule->name);
+}
+
+/* A counter must be seen at 0: whoever looks for an increase misses the first event where
+ * that makes the counter.  A fork's child leaves that to its parent. */
+static void
+make_series(struct metrics_live *live, const struct policy *policy)
+{
+    struct condition_facts facts;
+    condition_facts(&self, &facts);
+    make_series_of(live, &policy->default_inbound);
+    make_series_of(live, &policy->default_outbound);
+    for (size_t i = 0; i < policy->rule_count && i < RULES_MAX; i++) {
+        if (may_apply(&policy->rules[i], &facts)) {
+            make_series_of(live, &policy->rules[i]);
+        }
+    }
+}
+
 int
 metrics_start(const struct policy *policy, const char *program, const char *service)
 {
@@ -78,8 +118,11 @@ metrics_start(const struct policy *policy, const char *program, const char *serv
         return 0;
     }
     int result = metrics_file_start(policy->metrics_dir, program, service);
-    if (result == 0) {
-        (void)metrics_file(fill); /* who serves nobody yet is seen, too */
+    self = (struct policy_query){.program = program, .service = service};
+    /* Who serves nobody yet is seen, too. */
+    struct metrics_live *live = result == 0 ? metrics_file(fill) : NULL;
+    if (live != NULL) {
+        make_series(live, policy);
     }
     return result;
 }
@@ -100,8 +143,10 @@ void
 metrics_renew(void)
 {
     struct metrics_live *live = metrics_file(fill);
-    if (live != NULL) {
+    GENERATION_SCOPE *newest = generation_acquire();
+    if (live != NULL && newest != NULL) {
         fill(live);
+        make_series(live, generation_policy(newest));
         count_reload(live, false);
     }
 }

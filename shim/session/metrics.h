@@ -17,7 +17,7 @@ struct handle; /* session.h */
 /*
  * Counts from here on; the first generation is installed.
  *
- *   program, service  in  as in audit_open()
+ *   program, service  in  as in audit_open(); they must stay
  *
  * Returns  0; -errno when the directory cannot be opened: nobody counts.
  */

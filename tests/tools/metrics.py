@@ -149,6 +149,24 @@ def certs_end(pem):
     return ssl.cert_time_to_seconds(out.strip().split("=", 1)[1])
 
 
+def test_rules_count_from_zero(bed):
+    """Prometheus sees an increase only of what it has seen before."""
+    counted = Counted(bed, more="[inbound others]\nservice = others\nmode = deny\n")
+    for result in ("ok", "failed", "denied"):
+        equal(counted.get("handshakes_total", more=f',result="{result}"'), 0, result)
+    equal(counted.get("plaintext_connections_total"), 0, "plaintext")
+    equal([key for key in counted.values() if "others" in key], [], "another service's")
+    with open(counted.policy, encoding="utf-8") as file:
+        policy = file.read()
+    path = bed.write("server.ini.new", policy.replace("service = others\n", ""))
+    os.rename(path, counted.policy)
+
+    def look():
+        counted.open().close()
+        return counted.get("plaintext_connections_total", LABELS.replace("test", "others"))
+    wait_until(lambda: look() == 0, "the series of a rule that now applies")
+
+
 def test_failures_have_reasons(bed):
     counted = Counted(bed, more="allow = cn:nobody\n")
     refused(counted, None)  # not on the list
