@@ -70,7 +70,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython deb check-deb soak programs memcheck test unit demo bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-cpython deb check-deb soak programs memcheck test unit demo demo-ops bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -196,13 +196,16 @@ soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suit
 
 # ---- showing and measuring ------------------------------------------------------------
 
-$(BUILD)/setup-demo.stamp $(BUILD)/setup-bench.stamp $(BUILD)/setup-cpython.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
+$(BUILD)/setup-demo.stamp $(BUILD)/setup-demo-ops.stamp $(BUILD)/setup-bench.stamp $(BUILD)/setup-cpython.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/setup.sh $*
 	$(Q)touch $@
 
 demo: all $(BUILD)/setup-demo.stamp  ## show two unchanged programs talk mutual TLS
 	$(Q)BUILD=$(OUT) demo/run
+
+demo-ops: all $(BUILD)/setup-demo-ops.stamp  ## play an operator's week in a minute: roll-out, an alert, renewal, audit
+	$(Q)BUILD=$(OUT) demo/ops
 
 bench: all $(BUILD)/setup-bench.stamp $(BENCH_BIN)  ## measure what mutual TLS costs against plain TCP
 	$(Q)BUILD=$(OUT) tests/bench/run $(BENCH)

@@ -2,7 +2,8 @@
 # Installs what this project needs from Debian's packages, and only what is missing.
 #
 #   setup.sh build    to build          setup.sh test     to run the tests as well
-#   setup.sh demo     for make demo     setup.sh bench    for make bench
+#   setup.sh demo     for make demo     setup.sh demo-ops for make demo-ops
+#   setup.sh bench    for make bench
 #   setup.sh compat   for make check-compat      setup.sh deb      for make deb
 set -eu
 
@@ -21,6 +22,7 @@ compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsg
 compat_unpacked="xinetd"
 deb="debhelper fakeroot lintian"
 demo="curl python3"
+demo_ops="redis-server redis-tools prometheus python3"
 cpython="openssl python3 python3.11 libpython3.11-testsuite"
 bench="redis-server redis-tools iperf3 python3"
 
@@ -32,8 +34,9 @@ cpython) list="$build $cpython" ;;
 deb) list="$build $deb" ;;
 compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
+demo-ops) list=$demo_ops ;;
 bench) list=$bench ;;
-*) echo "usage: setup.sh build|test|demo|bench|compat|cpython|deb" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|demo|demo-ops|bench|compat|cpython|deb" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.

@@ -53,6 +53,6 @@ done < <(grep -o 'X([A-Z_]*, "[a-z_]*"' "$ROOT/shim/session/reason.h" | cut -d'"
 
 while read -r target; do
     check "make $target exists" grep -q "^$target:" "$ROOT/Makefile"
-done < <(grep -oE '(^    |`)make [a-z]+' "$readme" | awk '{ print $2 }' | sort -u)
+done < <(grep -oE '(^    |`)make [a-z-]+' "$readme" | awk '{ print $2 }' | sort -u)
 
 finish
