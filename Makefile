@@ -140,7 +140,11 @@ $(OUT)/tests/helpers/%: $(OUT)/obj/tests/helpers/%.o
 
 $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
+	$(Q)$(CC) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS) -lpthread
+
+$(OUT)/tests/bench/load: private BENCH_LIBS := -lssl -lcrypto
+$(OUT)/tests/bench/limits: private BENCH_LIBS := $(LIBS)
+$(OUT)/obj/tests/bench/load.o: | $(BUILD)/setup-bench.stamp
 
 # Scenarios make wrong calls on purpose.
 $(call objs,$(FIDELITY_SRC)): private _LAST := -Wno-nonnull -Wno-stringop-overflow \
