@@ -144,7 +144,6 @@ $(OUT)/tests/bench/%: $(OUT)/obj/tests/bench/%.o
 
 $(OUT)/tests/bench/load: private BENCH_LIBS := -lssl -lcrypto
 $(OUT)/tests/bench/limits: private BENCH_LIBS := $(LIBS)
-$(OUT)/obj/tests/bench/load.o: | $(BUILD)/setup-bench.stamp
 
 # Scenarios make wrong calls on purpose.
 $(call objs,$(FIDELITY_SRC)): private _LAST := -Wno-nonnull -Wno-stringop-overflow \
@@ -174,7 +173,7 @@ $(call objs,$(UNIT_SRC) $(FUZZ_SRC) tests/lib/fuzz_replay.c): | $(BUILD)/setup-t
 unit: $(UNIT_BIN)
 	$(Q)tests/run --unit $(UNIT_BIN)
 
-check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN) $(FIDELITY)  ## run every test
+check: all $(BUILD)/setup-test.stamp $(UNIT_BIN) $(HELPER_BIN) $(REPLAY_BIN) $(FIDELITY) $(OUT)/tests/bench/limits  ## run every test
 	$(Q)BUILD=$(OUT) tests/run
 
 test: check

@@ -26,8 +26,9 @@ class Meter:
         self.wall = 0.0
 
     def run(self, argv, seconds, env=None, tickets=None):
-        """Returns what it wrote; RuntimeError unless it ends well within the seconds."""
+        """Returns what it wrote; RuntimeError unless it ends in the seconds and some more."""
         stack = self.stack
+        seconds += stack.bench.patience
         argv = stack.shimmed([str(word) for word in argv], tickets=tickets)
         before, machine, start = self._servers(), machine_cpu(), time.monotonic()
         with tempfile.TemporaryFile() as out:
@@ -91,7 +92,7 @@ def iperf(meter, _):
             max(1, round(stack.bench.seconds))]
     for attempt in range(5):
         try:
-            end = json.loads(meter.run(argv, stack.bench.seconds + 15))["end"]
+            end = json.loads(meter.run(argv, stack.bench.seconds))["end"]
             break
         except RuntimeError as error:  # it serves one test at a time, and ends them late
             if "busy" not in str(error) or attempt == 4:
@@ -108,7 +109,7 @@ def wrk(name, connections):
         scheme = "https" if stack.variant == "native" else "http"
         out = meter.run(["wrk", "-t", 2, "-c", connections, "-d",
                          f"{max(1, round(stack.bench.seconds))}s",
-                         f"{scheme}://{HOST}:{stack.port}/{name}"], stack.bench.seconds + 15)
+                         f"{scheme}://{HOST}:{stack.port}/{name}"], stack.bench.seconds)
         if "Non-2xx" in out or "Socket errors" in out:
             raise RuntimeError(out[-300:])
         count = found(r"(\d+) requests in", out)
@@ -130,7 +131,7 @@ def redis_benchmark(connections, pipeline=1):
                path("ca.pem")] if stack.variant == "native" else []
         out = meter.run(["redis-benchmark", "-h", HOST, "-p", stack.port, "-t", "get", "-c",
                          connections, "-n", count, "-P", pipeline, "--csv", *tls],
-                        stack.bench.seconds * 5 + 20)
+                        stack.bench.seconds * 5)
         return count / found(r'^"GET","([\d.]+)"', out) if '"inf"' not in out else 0.0
 
     def load(meter, memory):
@@ -161,10 +162,10 @@ def pgbench(meter, memory):
         env.update(PGSSLMODE="verify-ca", PGSSLROOTCERT=folder("ca.pem"),
                    PGSSLCERT=folder("bench.pem"), PGSSLKEY=folder("bench.key"))
     if not memory:
-        meter.run(["pgbench", "-i", "-q", "-s", 1], 60, env)
+        meter.run(["pgbench", "-i", "-q", "-s", 1], 20, env)
         memory["filled"] = True
     out = meter.run(["pgbench", "-S", "-M", "prepared", "-c", 4, "-j", 1, "-n", "-T",
-                     max(1, round(stack.bench.seconds))], stack.bench.seconds + 20, env)
+                     max(1, round(stack.bench.seconds))], stack.bench.seconds, env)
     return {"per_s": found(r"^tps = ([\d.]+)", out), "cpu_s_per_M":
             meter.cpu / found(r"actually processed: (\d+)", out) * 1e6}
 
@@ -176,7 +177,7 @@ def load_c(*words, figure="per_s", tickets=None, resume=False):
         out = json.loads(meter.run(
             [LOAD, "-s", f"{stack.bench.seconds:.2f}", *own_tls(stack),
              *(["-R"] if resume else []), *words, HOST, stack.port],
-            stack.bench.seconds + 25, tickets=tickets))
+            stack.bench.seconds, tickets=tickets))
         if resume and stack.variant == "native" and out["resumed"] < out["requests"] * 0.9:
             raise RuntimeError(f"only {out['resumed']} of {out['requests']} were resumed")
         rate = out["requests"] / out["seconds"]

@@ -140,6 +140,24 @@ def result_tables(run):
             table(["row", "target for the shim", "found", ""], verdicts, " --- |"))
 
 
+def readme(run):
+    """The table that README.md shows: the shim against plain TCP, its own TLS, a proxy."""
+    figures = Figures(run["samples"], run["limits"])
+    lines = []
+    for row in run["rows"]:
+        figure = ALL[row].figure
+        best = figures.best_proxy(row, figure)
+        cells = [cell(figures, row, figure, v) for v in ("plain", "shim", "native")]
+        if any(each != "–" for each in cells):
+            lines.append([f"{ALL[row].text}, {UNITS[figure]}", *cells,
+                          cell(figures, row, figure, best) if best else "–"])
+    machine = run["machine"]
+    return "\n".join(table(["", "plain TCP", "the shim", "its own TLS", "best pair of proxies"],
+                           lines)
+                     + [f"{machine['cpu']} × {machine['cores']}, Linux {machine['kernel']}, "
+                        f"{run['time'][:10]}; medians of {run['rounds']} rounds."])
+
+
 def markdown(run):
     results, cpu, verdicts = result_tables(run)
     machine = run["machine"]

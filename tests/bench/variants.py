@@ -1,7 +1,8 @@
 """The ways of getting mutual TLS under a program, each up and ready to be dialled.
 
 One certificate (ECDSA P-256, one root) serves both ends everywhere, with TLS 1.3,
-AES-128-GCM and X25519: options say so where there are any, OPENSSL_CONF where not.
+AES-128-GCM and X25519: options say so where there are any, OPENSSL_CONF where not. (Only
+PostgreSQL's own TLS knows no X25519, and takes P-256.)
 """
 
 import os
@@ -54,15 +55,16 @@ system_default = c
 [c]
 MinProtocol = TLSv1.3
 Ciphersuites = {suite}
-Groups = X25519
+Groups = X25519:P-256
 """
 
 
 class Bench:
     """The folder of a run: certificates, and whatever else is written for programs."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, patience):
+        self.seconds = seconds    # that a load generator is to run
+        self.patience = patience  # that it may take longer
         self.dir = tempfile.mkdtemp(prefix="mtls-bench-")
         os.chmod(self.dir, 0o755)
         authority = certs.Authority(self.dir)
