@@ -21,6 +21,7 @@
 #include "shim/session/audit_sink.h"
 #include "shim/session/generation.h"
 #include "shim/session/metrics.h"
+#include "shim/session/ocsp_query.h"
 #include "shim/session/recheck.h"
 #include "shim/session/reload.h"
 #include "shim/session/service.h"
@@ -157,6 +158,7 @@ open_metrics(const struct policy *policy)
 void
 load_bare_fork_prepare(void)
 {
+    ocsp_query_hold();
     service_stop();
     load_fork_prepare();
 }
@@ -166,6 +168,7 @@ load_bare_fork_parent(void)
 {
     load_fork_parent();
     service_go_on();
+    ocsp_query_release();
 }
 
 void

@@ -8,6 +8,7 @@
 #include "shim/session/session.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
+#include "shim/session/thread.h"
 
 /* Waits for the socket. Returns 0, -ETIMEDOUT. */
 static int
@@ -19,12 +20,15 @@ wait_for(int fd, short events, int64_t deadline_ms)
         if (left <= 0) {
             return -ETIMEDOUT;
         }
+        thread_rests();
         int result = system_calls.poll(&ready, 1, left < 1000 ? (int)left : 1000);
+        int error = errno;
+        thread_works();
         if (result > 0) {
             return 0;
         }
-        if (result < 0 && errno != EINTR) {
-            return -errno;
+        if (result < 0 && error != EINTR) {
+            return -error;
         }
     }
 }

@@ -27,9 +27,13 @@ struct job {
     uint8_t bytes[];
 };
 
-/* Guards who is at work. */
+/* Guards who is at work. A thread that has ended is joined by who needs its place. */
 static pthread_mutex_t query_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct job *jobs[THREADS];
+static struct {
+    struct job *job; /* NULL = none */
+    pthread_t thread;
+    bool is_ended; /* and not joined yet */
+} places[THREADS];
 
 static struct der_span
 copy_span(uint8_t **to, struct der_span span)
@@ -130,8 +134,9 @@ leave(struct job *job)
 {
     pthread_mutex_lock(&query_mutex);
     for (int i = 0; i < THREADS; i++) {
-        if (jobs[i] == job) {
-            jobs[i] = NULL;
+        if (places[i].job == job) {
+            places[i].job = NULL;
+            places[i].is_ended = true;
         }
     }
     pthread_mutex_unlock(&query_mutex);
@@ -145,6 +150,7 @@ run(void *context)
     struct http_answer response = {0};
     struct ocsp_answer answer = {0};
     prctl(PR_SET_NAME, "mtls-shim-ocsp");
+    thread_works();
     struct ocsp_question *question = make_question(&job->query);
     if (question != NULL) {
         ask(job, question, &answer, &response);
@@ -159,23 +165,47 @@ run(void *context)
     }
     ocsp_question_free(question);
     leave(job);
+    thread_rests();
     return NULL;
 }
 
-/* Returns whether there was a place. */
-static bool
-enter(struct job *job)
+/* What a thread does at its very end it does with locks of libc, too. */
+static void
+join_ended(int i)
 {
-    bool entered = false;
-    pthread_mutex_lock(&query_mutex);
-    for (int i = 0; !entered && i < THREADS; i++) {
-        if (jobs[i] == NULL) {
-            jobs[i] = job;
-            entered = true;
-        }
+    if (places[i].is_ended) {
+        pthread_join(places[i].thread, NULL);
+        places[i].is_ended = false;
     }
-    pthread_mutex_unlock(&query_mutex);
-    return entered;
+}
+
+/* Under query_mutex. Returns a place, -1 = there is none. */
+static int
+find_place(void)
+{
+    int i = 0;
+    while (i < THREADS && places[i].job != NULL) {
+        i++;
+    }
+    if (i == THREADS) {
+        return -1;
+    }
+    join_ended(i);
+    return i;
+}
+
+/* Under query_mutex, so that the thread cannot end before its place is filled in. */
+static void
+start(struct job *job, int i)
+{
+    if (thread_start(run, job, STACK_LEN, &places[i].thread) == 0) {
+        places[i].job = job;
+        return;
+    }
+    struct ocsp_answer answer = {0};
+    fail(&answer, "no thread could be started to ask the responder");
+    ocsp_cache_put(&job->query.key, &answer, NULL, 0);
+    free(job);
 }
 
 int
@@ -185,24 +215,32 @@ ocsp_query_start(const struct ocsp_query *query)
     if (job == NULL) {
         return -EAGAIN;
     }
-    if (!enter(job)) {
-        free(job);
-        return -EAGAIN;
-    }
-    if (!ocsp_cache_begin(&query->key, job->deadline_ms)) {
-        leave(job); /* somebody is at it */
-        return 0;
-    }
-    pthread_t thread;
-    if (thread_start(run, job, STACK_LEN, &thread) == 0) {
-        (void)pthread_detach(thread);
+    pthread_mutex_lock(&query_mutex);
+    int i = find_place();
+    if (i >= 0 && ocsp_cache_begin(&query->key, job->deadline_ms)) {
+        start(job, i);
     } else {
-        struct ocsp_answer answer = {0};
-        fail(&answer, "no thread could be started to ask the responder");
-        ocsp_cache_put(&query->key, &answer, NULL, 0);
-        leave(job);
+        free(job); /* or somebody is at it */
     }
-    return 0;
+    pthread_mutex_unlock(&query_mutex);
+    return i >= 0 ? 0 : -EAGAIN;
+}
+
+void
+ocsp_query_hold(void)
+{
+    thread_hold();
+    pthread_mutex_lock(&query_mutex);
+    for (int i = 0; i < THREADS; i++) {
+        join_ended(i);
+    }
+    pthread_mutex_unlock(&query_mutex);
+}
+
+void
+ocsp_query_release(void)
+{
+    thread_release();
 }
 
 void
@@ -223,14 +261,17 @@ void
 ocsp_query_fork_child(void)
 {
     for (int i = 0; i < THREADS; i++) {
-        int fd = jobs[i] != NULL ? atomic_load(&jobs[i]->fd) : -1;
+        struct job *job = places[i].job;
+        int fd = job != NULL ? atomic_load(&job->fd) : -1;
         if (fd >= 0) {
             table_disown(fd);
             system_calls.close(fd);
         }
-        free(jobs[i]);
-        jobs[i] = NULL;
+        free(job);
+        places[i].job = NULL;
+        places[i].is_ended = false;
     }
     ocsp_cache_fork_child();
+    thread_forked();
     pthread_mutex_unlock(&query_mutex);
 }

@@ -28,7 +28,14 @@ struct ocsp_query {
  */
 int ocsp_query_start(const struct ocsp_query *query);
 
-/* Around fork; the cache's functions are called by these. */
+/*
+ * Around a copy of the process that is made past libc: in between no thread of these holds
+ * a lock of libc. Waits for who looks up a responder's name, not for who awaits an answer.
+ */
+void ocsp_query_hold(void);
+void ocsp_query_release(void);
+
+/* Around every copy; the cache's functions are called by these. */
 void ocsp_query_fork_prepare(void);
 void ocsp_query_fork_parent(void);
 void ocsp_query_fork_child(void);

@@ -20,3 +20,36 @@ thread_start(void *(*run)(void *context), void *context, size_t stack_len,
     pthread_attr_destroy(&attr);
     return -error;
 }
+
+/* Who copies the process goes first, or threads in turn could keep it waiting. */
+static pthread_rwlock_t rest_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+
+void
+thread_works(void)
+{
+    pthread_rwlock_rdlock(&rest_lock);
+}
+
+void
+thread_rests(void)
+{
+    pthread_rwlock_unlock(&rest_lock);
+}
+
+void
+thread_hold(void)
+{
+    pthread_rwlock_wrlock(&rest_lock);
+}
+
+void
+thread_release(void)
+{
+    pthread_rwlock_unlock(&rest_lock);
+}
+
+void
+thread_forked(void)
+{
+    rest_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+}

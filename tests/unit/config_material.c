@@ -1,49 +1,16 @@
 /* What identities' files may hold: keys, certificates and trust, made by openssl. */
 #include "config/material.h"
+#include "tests/lib/openssl.h"
 #include "tests/lib/policy_text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 static char dir[] = "/tmp/config_material.XXXXXX";
 
 /* ---- making files --------------------------------------------------------------------
  */
-
-/* Runs openssl with arguments that hold no spaces; what it says is of no interest. */
-static void
-openssl(const char *arguments)
-{
-    char copy[512];
-    char *argv[40] = {(char[]){"openssl"}};
-    char *rest = copy;
-    int count = 1;
-    int status;
-    pid_t pid;
-
-    assert_true(strlen(arguments) < sizeof(copy));
-    memcpy(copy, arguments, strlen(arguments) + 1);
-    while ((argv[count] = strsep(&rest, " ")) != NULL) {
-        assert_true(++count < 39);
-    }
-    pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        dup2(null, 0);
-        dup2(null, 1);
-        dup2(null, 2);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (status != 0) {
-        fail_msg("openssl %s", arguments);
-    }
-}
 
 static void
 put(const char *path, const char *text, mode_t mode)
