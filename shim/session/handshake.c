@@ -136,6 +136,7 @@ handshake_free(struct handshake *handshake)
     resume_done(&handshake->resume);
     admission_done(&handshake->admission);
     chain_unref(handshake->chain);
+    hello_done(&handshake->hello);
     free(handshake->out);
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
     wc_ForceZero(handshake->server_secret, sizeof(handshake->server_secret));
@@ -187,10 +188,9 @@ handshake_got(struct handshake *handshake, size_t len)
         return 0;
     }
     if (handshake->in_want > RECORD_HEADER_LEN) {
-        bool is_first = !handshake->saw_record;
         handshake->saw_record = true;
-        if (is_first) {
-            return handshake_check_hello(handshake);
+        if (!handshake->hello.is_seen) {
+            return handshake_take_hello(handshake);
         }
         resume_goes_on(&handshake->resume, handshake->ssl);
         return 1;

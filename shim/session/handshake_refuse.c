@@ -118,9 +118,9 @@ handshake_refuse_record(struct handshake *handshake, int alert, const char *what
     return -EPROTO;
 }
 
-/* The first record. Returns 1: wolfSSL may see it; -EPROTO. */
-int
-handshake_check_hello(struct handshake *handshake)
+/* Returns 1: there is something in common; -EPROTO. */
+static int
+check_hello(struct handshake *handshake)
 {
     const struct policy_identity *identity = handshake->ruling.rule->identity;
     const uint8_t *record = handshake->in;
@@ -146,6 +146,30 @@ handshake_check_hello(struct handshake *handshake)
     }
     (void)SendAlert(handshake->ssl, ALERT_FATAL, refusal_alert(reason));
     return -EPROTO;
+}
+
+int
+handshake_take_hello(struct handshake *handshake)
+{
+    struct der_span record = {handshake->in, handshake->in_len};
+    struct der_span whole;
+    int result = hello_add(&handshake->hello, record, &whole);
+    if (result < 0) {
+        return handshake_refuse_record(handshake, ALERT_DECODE_ERROR,
+                                       "a first message of impossible length came");
+    }
+    if (result == 0) {
+        handshake->in_len = 0;
+        handshake->in_want = RECORD_HEADER_LEN;
+        return 0;
+    }
+    if (whole.at != handshake->in) {
+        static_assert(HANDSHAKE_RECORD_MAX >= HELLO_RECORD_MAX, "it fits");
+        memcpy(handshake->in, whole.at, whole.len);
+        handshake->in_len = handshake->in_want = whole.len;
+        hello_done(&handshake->hello);
+    }
+    return check_hello(handshake);
 }
 
 /* A server of TLS 1.2 takes wolfSSL's own choice of the groups that the client offers. */

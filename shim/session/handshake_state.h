@@ -7,6 +7,7 @@
 #define SHIM_SESSION_HANDSHAKE_STATE_H
 
 #include "shim/session/handshake.h"
+#include "shim/session/hello.h"
 #include "shim/session/resume.h"
 
 /* wolfSSL's own, in the archive that we link: sends an alert of our choice. */
@@ -30,6 +31,7 @@ struct handshake {
     bool is_begun;
     struct admission admission;
     bool saw_record;
+    struct hello hello;     /* the peer's */
     size_t in_len, in_want; /* of the record being assembled: here, whole */
     size_t in_read;         /* wolfSSL has taken so much of it */
     uint8_t *out;
@@ -52,11 +54,13 @@ int handshake_verify(int is_good, WOLFSSL_X509_STORE_CTX *store);
 int handshake_accept_resumed(struct handshake *handshake);
 
 /*
- * Looks at the first record before wolfSSL does.
+ * A record has come that belongs to the peer's first message. Once that is whole, looks
+ * at it before wolfSSL does, for whom it then is one record.
  *
- * Returns  1 wolfSSL may see it; -EPROTO, with the failure and an alert in the output.
+ * Returns  1 wolfSSL may see it; 0 more is to come; -EPROTO, with the failure and an
+ * alert in the output.
  */
-int handshake_check_hello(struct handshake *handshake);
+int handshake_take_hello(struct handshake *handshake);
 
 /* Whether wolfSSL has chosen what the identity allows. Return 0; -EPROTO, with the
  * failure and an alert in the output. */

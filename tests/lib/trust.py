@@ -15,6 +15,7 @@ a port and a rule for each of the policies that rows ask for, and a client (dial
 rule for each of our listeners. The client sees NAMES in its /etc/hosts.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -248,7 +249,53 @@ def _wants_more(run, answer):
     return len(answer.data) < len(peer_data(run))
 
 
+def _pass_on(source, sink):
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(65536):
+            sink.sendall(chunk)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def _pass_on_split(source, sink, size):
+    """As above, but the first record comes as several."""
+    with contextlib.suppress(OSError), source.makefile("rb", buffering=0) as file:
+        header = file.read(5)
+        length = int.from_bytes(header[3:], "big") if len(header) == 5 else 0
+        body = source.recv(length, socket.MSG_WAITALL)
+        if header[:1] != b"\x16":
+            size = max(len(body), 1)  # an alert is not to be split
+        for at in range(0, len(body), size):
+            piece = body[at:at + size]
+            sink.sendall(header[:3] + len(piece).to_bytes(2, "big") + piece)
+    _pass_on(source, sink)
+
+
+@contextlib.contextmanager
+def _split(sock, size):
+    """A socket in place of this one, whose first record is split on its way."""
+    near, far = socket.socketpair()
+    threads = [threading.Thread(target=_pass_on_split, args=(far, sock, size), daemon=True),
+               threading.Thread(target=_pass_on, args=(sock, far), daemon=True)]
+    for thread in threads:
+        thread.start()
+    yield near
+    near.close()
+    for thread in threads:
+        thread.join(SECONDS)
+    far.close()
+
+
 def talk(run, sock):
+    if "split" in run.case.peer:
+        with _split(sock, run.case.peer["split"]) as near:
+            answer = _talk(run, near)
+        sock.close()
+        return answer
+    return _talk(run, sock)
+
+
+def _talk(run, sock):
     answer = Answer()
     (_talk_gnutls if run.stack == "gnutls" else _talk_openssl)(run, sock, answer)
     sock.close()
