@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
@@ -346,6 +347,34 @@ def test_revoked(bed, version):
                            "certificate_revoked", "handshake_failed")
         equal((line["reason"], line["peer_serial"]), ("revoked", bad.serial), "reason, peer")
         equal(ask(inner.port, contexts[1], sessions[1])[0], True, "the other one, after")
+
+
+@for_versions
+def test_what_was_shown_beside(bed, version):
+    """Of what a peer has shown, only the path to its own certificate counts later on."""
+    seconds = 6
+    own = Authority(bed.path("own"), "own-ca")
+    good = own.issue("good", CLIENT_NAMES, "clientAuth")
+    other = own.issue("other", CLIENT_NAMES, "clientAuth")
+    end = time.time() + seconds
+    short = own.issue("short", CLIENT_NAMES, "clientAuth", days=(-1, seconds / 86400))
+    mixed = bed.path("mixed.pem")
+    with open(mixed, "w", encoding="ascii") as out:
+        for one in (good, other, short):
+            with open(one.pem, encoding="ascii") as pem:
+                out.write(pem.read())
+    crl = bed.path("live.crl")
+    put(crl, own.crl("before"))
+    with Bed(own) as inner:
+        serve(inner, identity=f"crl = {crl}")
+        context = context_for(inner, version,
+                              types.SimpleNamespace(chain=mixed, key=good.key))
+        session = ask(inner.port, context)[1]
+        put(crl, own.crl("after", [other]))
+        wait_until(lambda: ask(inner.port, context_for(inner, version, good))
+                   and inner.audit("server", event="crl_reloaded"), "the new list")
+        wait_until(lambda: time.time() > end + 2, "the other one's end", seconds + 5)
+        equal(ask(inner.port, context, session)[0], True, "resumed")
 
 
 @for_versions

@@ -8,9 +8,15 @@ A thread serves each connection, so that one that hangs holds nobody up.
 import errno
 import itertools
 import json
+import os
 import socket
 import sys
 import threading
+
+
+def tell(report):
+    """One write a line: several threads do."""
+    os.write(1, json.dumps(report).encode() + b"\n")
 
 
 def outcome(call):
@@ -34,7 +40,7 @@ def serve(conn, number):
         report["send"] = outcome(lambda: conn.send(b"MTLS-TEST-MARKER"))
     report["so_error"] = conn.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     conn.close()
-    print(json.dumps(report), flush=True)
+    tell(report)
 
 
 def listen(port, numbers):
@@ -43,7 +49,7 @@ def listen(port, numbers):
             conn = outcome(lambda: listener.accept()[0])
             number = next(numbers)
             if isinstance(conn, str):
-                print(json.dumps({"number": number, "got": 0, "end": conn}), flush=True)
+                tell({"number": number, "got": 0, "end": conn})
             else:
                 threading.Thread(target=serve, args=(conn, number), daemon=True).start()
 
