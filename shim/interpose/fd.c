@@ -42,6 +42,14 @@ fd_init(void)
     nothing = fd >= 0 ? table_raise(fd) : -1;
 }
 
+void
+fd_mute(int fd)
+{
+    if (real.dup3(nothing, fd, O_CLOEXEC) < 0) {
+        (void)real.close(fd);
+    }
+}
+
 /*
  * Another thread may be about to write to the number, as plain TCP would let it: as long
  * as it is the socket's, it leads to the session.

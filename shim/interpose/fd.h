@@ -36,6 +36,12 @@ int fd_govern_copies(int fd);
  */
 int fd_leave(int fd);
 
+/*
+ * What is written to fd from now on goes nowhere, past us, too: the number is not the
+ * socket's any more.  For a process that is about to be ended.
+ */
+void fd_mute(int fd);
+
 /* Once, before anything is governed. */
 void fd_init(void);
 

@@ -6,6 +6,7 @@
 #include "shim/interpose/ready.h"
 
 #include "shim/interpose/real.h"
+#include "shim/interpose/standard_error.h"
 
 /* Marks an entry whose POLLOUT was taken out for a while; unknown to the kernel. */
 #define MASKED 0x4000
@@ -115,7 +116,7 @@ INTERPOSE int
 __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
 {
     if (size / sizeof(*fds) < count) {
-        __chk_fail();
+        standard_error_chk_fail();
     }
     return poll(fds, count, timeout_ms);
 }
@@ -125,7 +126,7 @@ __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
             const sigset_t *signals, size_t size)
 {
     if (size / sizeof(*fds) < count) {
-        __chk_fail();
+        standard_error_chk_fail();
     }
     return ppoll(fds, count, timeout, signals);
 }

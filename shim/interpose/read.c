@@ -4,6 +4,7 @@
 #include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
 #include "shim/interpose/ready.h"
+#include "shim/interpose/standard_error.h"
 #include "shim/interpose/unconnected.h"
 
 #include <limits.h>
@@ -19,7 +20,7 @@ ssize_t
 governed___read_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size)
 {
     if (len > size) {
-        __chk_fail();
+        standard_error_chk_fail();
     }
     return governed_read(handle, fd, buf, len);
 }
@@ -63,7 +64,7 @@ governed___recv_chk(struct handle *handle, int fd, void *buf, size_t len, size_t
                     int flags)
 {
     if (len > size) {
-        __chk_fail();
+        standard_error_chk_fail();
     }
     return governed_recv(handle, fd, buf, len, flags);
 }
@@ -88,7 +89,7 @@ governed___recvfrom_chk(struct handle *handle, int fd, void *buf, size_t len, si
                         int flags, __SOCKADDR_ARG address, socklen_t *address_len)
 {
     if (len > size) {
-        __chk_fail();
+        standard_error_chk_fail();
     }
     return governed_recvfrom(handle, fd, buf, len, flags, address, address_len);
 }

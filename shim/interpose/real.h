@@ -52,9 +52,6 @@ real_need(void)
     }
 }
 
-/* What the fortified functions do with a buffer that is too small. */
-extern void __chk_fail(void) __attribute__((noreturn));
-
 /* A wrapper; the only functions that the library exports but for mtls_shim_*. */
 #define INTERPOSE __attribute__((visibility("default")))
 #if __has_attribute(copy)

@@ -2,6 +2,9 @@
  * What libc writes to fd 2 by itself, behind our back: a governed connection may be there
  * (inetd).  What goes by the stream stderr, as perror() and assert() do, is in stdio.c.
  */
+#include "shim/interpose/standard_error.h"
+
+#include "shim/interpose/fd.h"
 #include "shim/interpose/governed.h"
 
 #include <dlfcn.h>
@@ -101,6 +104,41 @@ backtrace_symbols_fd(void *const *frames, int count, int fd)
     for (int i = 0; i < count; i++) {
         print_frame(fd, frames[i]);
     }
+}
+
+/* ---- the last words before SIGABRT
+ * ---------------------------------------------------------------------------------------
+ */
+
+/* By a system call of libc's own. Nor do we say it: the process's memory is not to be
+ * trusted with keys any more. */
+static void
+say_nothing(void)
+{
+    if (table_has(STDERR_FILENO)) {
+        fd_mute(STDERR_FILENO);
+    }
+}
+
+extern void __chk_fail(void) __attribute__((noreturn));
+
+_Noreturn void
+standard_error_chk_fail(void)
+{
+    say_nothing();
+    __chk_fail();
+}
+
+_Noreturn void __stack_chk_fail(void);
+
+/* Called by what the compiler has put into the program. */
+INTERPOSE void
+__stack_chk_fail(void)
+{
+    real_need();
+    say_nothing();
+    real.__stack_chk_fail();
+    __builtin_unreachable();
 }
 
 /* ---- syslog

@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <malloc.h>
 #include <netdb.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,6 +186,33 @@ by_malloc_stats(void)
     (void)malloc_info(0, stdout);
 }
 
+/* As the compiler has it called where a function's frame is damaged. */
+extern void __stack_chk_fail(void);
+
+static void
+by_stack_smash(void)
+{
+    __stack_chk_fail();
+}
+
+extern ssize_t __read_chk(int fd, void *buf, size_t len, size_t size);
+
+static void
+by_read_chk(void)
+{
+    char buf[4];
+    (void)!__read_chk(STDIN_FILENO, buf, sizeof(buf) + 1, sizeof(buf));
+}
+
+extern int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
+
+static void
+by_poll_chk(void)
+{
+    struct pollfd fds[2] = {{.fd = -1}, {.fd = -1}};
+    (void)__poll_chk(fds, 2, 0, sizeof(fds[0]));
+}
+
 static void
 by_assert(void)
 {
@@ -218,6 +246,9 @@ static const struct {
     {"backtrace_symbols_fd", by_backtrace},
     {"malloc_stats", by_malloc_stats},
     {"assert", by_assert},
+    {"stack_smash", by_stack_smash},
+    {"read_chk", by_read_chk},
+    {"poll_chk", by_poll_chk},
 };
 
 int

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Where LD_PRELOAD names the library already, it leaves this program alone. */
@@ -243,9 +244,26 @@ prepare(const struct options *options, const char *program)
     return -1;
 }
 
+/* Under inetd the peer of the connection would read what we say, and in plaintext. */
+static void
+say_nothing_to_a_peer(void)
+{
+    int domain;
+    socklen_t len = sizeof(domain);
+    if (getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+        domain != AF_UNIX) {
+        FILE *nowhere = fopen("/dev/null", "we");
+        if (nowhere == NULL) {
+            exit(TARGET_EXIT_OWN);
+        }
+        stderr = nowhere; /* fd 2 itself is the program's */
+    }
+}
+
 int
 main(int argc, char **argv)
 {
+    say_nothing_to_a_peer();
     struct options options = {0};
     struct target_refusal refusal;
     char program[PATH_MAX];
