@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shim/interpose/real.h"
+#include "shim/interpose/unconnected.h"
 
 #define PRELOAD "LD_PRELOAD"
 #define ENVIRONMENT_LOADED "MTLS_SHIM_LOADED"
@@ -96,9 +97,20 @@ lacks(char *const env[], size_t i)
     return kept[i].line != NULL && find(env, kept[i].name) < 0;
 }
 
+void
+environment_keep_own(void)
+{
+    char line[UNCONNECTED_LINE_LEN];
+    if (unconnected_tell(line) > 0) {
+        (void)setenv(UNCONNECTED_NAME, line + sizeof(UNCONNECTED_NAME), 1);
+    }
+}
+
 char **
 environment_keep(char *const env[])
 {
+    char told[UNCONNECTED_LINE_LEN];
+    size_t told_len = unconnected_tell(told);
     size_t count = 0;
     size_t missing = 0;
     bool lost = lost_library(env);
@@ -111,13 +123,20 @@ environment_keep(char *const env[])
     while (env != NULL && env[count] != NULL) {
         count++;
     }
-    char **whole =
-        missing > 0 || lost ? malloc((count + missing + 1) * sizeof(*whole)) : NULL;
+    bool complete = missing == 0 && !lost && told_len == 0;
+    size_t lines = count + missing + 2;
+    char **whole = complete ? NULL : malloc(lines * sizeof(*whole) + told_len + 1);
     if (whole == NULL) {
         return NULL;
     }
     size_t used = 0;
+    if (told_len > 0) {
+        whole[used++] = memcpy(whole + lines, told, told_len + 1);
+    }
     for (size_t i = 0; i < count; i++) {
+        if (told_len > 0 && is(env[i], UNCONNECTED_NAME)) {
+            continue;
+        }
         /* What else was to be preloaded gives way: our own line had it, if it was ours.
          */
         whole[used++] = lost && is(env[i], PRELOAD) ? kept[0].line : env[i];

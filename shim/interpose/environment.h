@@ -18,7 +18,7 @@ void environment_remember(void);
 
 /*
  * Completes an environment by those of LD_PRELOAD and MTLS_SHIM_* that it lacks and this
- * process had; the library is in LD_PRELOAD then.
+ * process had; the library is in LD_PRELOAD then.  What unconnected_tell() says is in it.
  *
  *   env  in  NULL-terminated; NULL is an empty one
  *
@@ -32,6 +32,9 @@ char **environment_keep(char *const env[]);
  * MTLS_PEER_URI and MTLS_PEER_SHA256; NULL: takes away what claims to.
  */
 void environment_set_peer(const struct peer *peer);
+
+/* The same for a child that libc starts by itself: our own environment is its. */
+void environment_keep_own(void);
 
 /* Whether this environment switches us off in the program that gets it. */
 bool environment_is_off(char *const env[]);

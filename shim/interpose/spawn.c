@@ -203,6 +203,7 @@ system(const char *command)
         errno = EACCES;
         return -1;
     }
+    environment_keep_own();
     int status = real.system(command);
     if (lent > 0) {
         int errno_then = errno;
@@ -221,6 +222,7 @@ popen(const char *command, const char *mode)
         errno = EACCES;
         return NULL;
     }
+    environment_keep_own();
     FILE *stream = real.popen(command, mode);
     if (lent > 0) {
         int errno_then = errno;

@@ -1,6 +1,9 @@
 #include "shim/interpose/unconnected.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "shim/interpose/govern.h"
 #include "shim/interpose/load.h"
@@ -65,6 +68,50 @@ is_connected(int fd, union session_address *remote)
     return getpeername(fd, &remote->any, &len) == 0;
 }
 
+/* ---- over exec: by the sockets' cookies, or "*" where there are too many */
+
+size_t
+unconnected_tell(char line[UNCONNECTED_LINE_LEN])
+{
+    enum { COOKIE_LEN = 21 }; /* with its comma */
+    static const char name[] = UNCONNECTED_NAME "=";
+    int errno_before = errno;
+    size_t len = sizeof(name) - 1;
+    memcpy(line, name, sizeof(name));
+    for (int fd = table_next_marked(0); fd >= 0; fd = table_next_marked(fd + 1)) {
+        uint64_t cookie = listens(fd) ? 0 : session_cookie(fd);
+        if (len + COOKIE_LEN >= UNCONNECTED_LINE_LEN) {
+            strcpy(line + sizeof(name) - 1, "*");
+            len = sizeof(name);
+            break;
+        }
+        if (cookie != 0) {
+            len += (size_t)snprintf(line + len, UNCONNECTED_LINE_LEN - len,
+                                    "%" PRIu64 ",", cookie);
+        }
+    }
+    errno = errno_before;
+    return len > sizeof(name) - 1 ? len : 0;
+}
+
+static bool
+was_told_of(int fd)
+{
+    const char *told = getenv(UNCONNECTED_NAME);
+    uint64_t cookie = told != NULL ? session_cookie(fd) : 0;
+    if (told == NULL || told[0] == '*') {
+        return told != NULL;
+    }
+    while (*told != '\0') {
+        char *end;
+        if (strtoull(told, &end, 10) == cookie && cookie != 0) {
+            return true;
+        }
+        told = *end == ',' ? end + 1 : "";
+    }
+    return false;
+}
+
 void
 unconnected_look(int fd)
 {
@@ -74,7 +121,7 @@ unconnected_look(int fd)
     if (tcp) {
         atomic_store(&had_tcp, true);
     }
-    if (tcp && !listens(fd) && !is_connected(fd, &remote)) {
+    if (tcp && !listens(fd) && (!is_connected(fd, &remote) || was_told_of(fd))) {
         mark(fd);
     } else {
         table_mark(fd, TABLE_UNMARKED);

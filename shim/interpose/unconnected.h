@@ -12,8 +12,24 @@
 /* fd was just made by socket() with these arguments. */
 void unconnected_made(int fd, int family, int type, int protocol);
 
-/* fd has come from elsewhere: marks it if it is such a socket. */
+/*
+ * fd has come from elsewhere: marks it if it is such a socket, or was one when the
+ * program before this one told of it (unconnected_tell()) and has been connected since.
+ */
 void unconnected_look(int fd);
+
+/*
+ * Writes what a program that is started now must know: it may have been given such
+ * sockets, and somebody may connect them before it first looks.
+ *
+ *   line  out  "NAME=value" for its environment
+ *
+ * Returns  the length of the line; 0 = there is nothing to tell.
+ * Safe     async-signal-safe, keeps errno.
+ */
+#define UNCONNECTED_NAME "MTLS_SHIM_UNCONNECTED"
+enum { UNCONNECTED_LINE_LEN = 512 };
+size_t unconnected_tell(char line[UNCONNECTED_LINE_LEN]);
 
 /* fd is such a socket again, since a connect() has failed or was dissolved. */
 void unconnected_again(int fd);

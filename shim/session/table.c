@@ -365,6 +365,16 @@ table_unmark(unsigned first, unsigned last)
     }
 }
 
+int
+table_next_marked(int fd)
+{
+    int end = atomic_load(&marks_end);
+    while (fd < end && table_marked(fd) == TABLE_UNMARKED) {
+        fd++;
+    }
+    return fd < end ? fd : -1;
+}
+
 enum table_mark
 table_marked(int fd)
 {

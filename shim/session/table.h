@@ -104,6 +104,9 @@ void table_mark(int fd, enum table_mark mark);
 enum table_mark table_marked(int fd);
 void table_unmark(unsigned first, unsigned last);
 
+/* The first marked fd from this one on; -1 = there is none. */
+int table_next_marked(int fd);
+
 /* Moves an fd of ours as high as it goes, close-on-exec. Returns the new fd. */
 int table_raise(int fd);
 

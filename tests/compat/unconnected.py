@@ -40,6 +40,14 @@ def test_exec(bed):
     is_told(talk(bed, "client_exec"))
 
 
+def test_loading(bed):
+    is_told(talk(bed, "client_loading"))
+
+
+def test_system(bed):
+    is_told(talk(bed, "client_system"))
+
+
 def test_again(bed):
     is_told(talk(bed, "client_again"))
 
@@ -49,4 +57,5 @@ def test_plaintext(bed):
 
 
 if __name__ == "__main__":
-    main(globals(), needs_shim=["fork", "passed", "exec", "again"])
+    main(globals(), needs_shim=["fork", "passed", "exec", "loading", "system",
+                                  "again"])

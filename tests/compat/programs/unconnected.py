@@ -148,6 +148,51 @@ def client_exec(port):
     end(sock)
 
 
+def stranger(number, execs=0):
+    """Starts with a socket that another process has connected since it was passed on."""
+    sock = socket.socket(fileno=number)
+    all_say(sock, "EACCES", "EACCES", "as a program that was just started")
+    if execs > 0:
+        os.execv(sys.executable, [sys.executable, __file__, "stranger", str(number),
+                                  str(execs - 1)])
+
+
+def client_loading(port):
+    """Connected after the child's exec has begun, and before its program could look."""
+    sock = socket.socket()
+    sock.set_inheritable(True)
+    here, there = socket.socketpair()
+
+    def work():
+        same(there.recv(1), b"c", "the parent's word")
+        os.execv(sys.executable, [sys.executable, __file__, "stranger", str(sock.fileno()),
+                                  "1"])
+    pid = in_child(work)
+    connect_and_talk(sock, port)
+    here.sendall(b"c")
+    wait_for(pid)
+    end(sock)
+
+
+def client_system(port):
+    """The same for a program that libc starts by itself."""
+    sock = socket.socket()
+    sock.set_inheritable(True)
+    here, there = socket.socketpair()
+
+    def connect():
+        connect_and_talk(sock, port)
+        there.sendall(b"c")
+        same(there.recv(1), b"g", "the parent's word")
+        end(sock)
+    pid = in_child(connect)
+    same(here.recv(1), b"c", "the child's word")
+    command = f"'{sys.executable}' '{__file__}' stranger {sock.fileno()}"
+    same(os.system(command), 0, "the status of system()")
+    here.sendall(b"g")
+    wait_for(pid)
+
+
 def client_again(port):
     """A socket whose first attempt has failed may be anybody's again."""
     sock = socket.socket()
