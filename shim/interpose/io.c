@@ -172,6 +172,7 @@ write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size
     struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {
+        progress.some = done > 0;
         ssize_t result = wait_writable(handle, fd, flags, &progress);
         if (result == 0) {
             result =

@@ -17,6 +17,7 @@
 #include "shim/interpose/real.h"
 #include "shim/interpose/spawn.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/wait.h"
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
 #include "shim/session/generation.h"
@@ -231,6 +232,7 @@ load_policy(void)
     open_metrics(policy);
     system_calls.getaddrinfo = resolve;
     fd_init();
+    wait_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     (void)at_quick_exit(session_close_all); /* the first is the last to be called */
     process.is_on = true;

@@ -81,7 +81,8 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
         int error;
         memcpy(&error, value, sizeof(error));
         if (error != 0) {
-            session_broken(handle, fd, error); /* told by this; reading finds the end */
+            session_broken(handle, fd, POLLIN,
+                           error); /* told by this; reading finds the end */
             (void)session_tell_read(handle, -error);
         }
     }

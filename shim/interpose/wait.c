@@ -3,17 +3,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 
 #include "shim/interpose/real.h"
 #include "shim/session/permissive.h"
 
 enum {
-    OTHER_PROCESS_MS = 2, /* between looks at a handshake that another process drives */
-    ANSWER_MS = 2,        /* between looks whether an OCSP responder has answered */
+    /* Between looks whether another process has come on with a handshake, an OCSP
+     * responder has answered, or a signal is waiting. */
+    LOOK_MS = 2,
     STEP_MS = 50, /* at most between looks at one that the service thread may drive */
 };
+
+/* Nobody's memory: what is to be sent from there never is. */
+static void *nowhere = MAP_FAILED;
+
+void
+wait_init(void)
+{
+    nowhere = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
 
 bool
 wait_is_nonblocking(struct handle *handle, int fd)
@@ -47,26 +59,19 @@ wait_for_other_process(const struct handle *handle)
            driver != session_self();
 }
 
-/* What an instruction raises, which a thread that waits does not execute. */
+/* Whether one of these signals ends a call that waits. */
 static bool
-is_fault(int number)
-{
-    return number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
-           number == SIGILL || number == SIGTRAP || number == SIGSYS;
-}
-
-bool
-wait_restarts(void)
+interrupts(const sigset_t *pending, const sigset_t *blocked)
 {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        if (!is_fault(number) && sigaction(number, NULL, &action) == 0 &&
-            action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
-            (action.sa_flags & SA_RESTART) == 0) {
-            return false;
+        if (sigismember(pending, number) == 1 && sigismember(blocked, number) != 1 &&
+            sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            action.sa_handler != SIG_IGN && (action.sa_flags & SA_RESTART) == 0) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
 /* How long to wait for the kernel at most before it is looked at again. */
@@ -84,22 +89,38 @@ step_ms(const struct session *session)
 static int
 wait_events(int fd, short events, int64_t timeout_ms)
 {
-    if (events == 0 && timeout_ms > ANSWER_MS) {
-        timeout_ms = ANSWER_MS;
+    if (events == 0 && timeout_ms > LOOK_MS) {
+        timeout_ms = LOOK_MS;
     }
     struct pollfd wanted = {.fd = events != 0 ? fd : -1, .events = events};
     int ready = real.poll(&wanted, 1, (int)timeout_ms);
     return ready < 0 ? -errno : ready;
 }
 
-/* The handshake wants to send, or another process is at it: recv() would not tell. */
-static int
-wait_handshake_step(struct handle *handle, int fd, short events)
+static void
+restore_signals(sigset_t *blocked)
 {
-    if (wait_for_other_process(handle)) {
-        return wait_events(-1, 0, OTHER_PROCESS_MS);
-    }
-    return wait_events(fd, events, step_ms(handle->session));
+    pthread_sigmask(SIG_SETMASK, blocked, NULL);
+}
+
+/*
+ * For waits that no call of the kernel's does as a whole: those for a handshake that
+ * wants to send, say, or that another process is at.  poll() does not tell which signal
+ * ends it; so signals wait until they have been looked at.
+ *
+ * Returns  0 look again; -EINTR a handler without SA_RESTART has run.
+ */
+static int
+wait_a_little(struct handle *handle, int fd, short events)
+{
+    sigset_t all, pending;
+    __attribute__((cleanup(restore_signals))) sigset_t blocked; /* cancelled, too */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &blocked);
+    bool other = wait_for_other_process(handle);
+    int result = wait_events(fd, other ? 0 : events, LOOK_MS);
+    sigpending(&pending);
+    return interrupts(&pending, &blocked) ? -EINTR : result < 0 ? result : 0;
 }
 
 int
@@ -114,8 +135,7 @@ wait_readable(struct handle *handle, int fd, int flags)
             if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
                 return -EAGAIN;
             }
-            int result = wait_handshake_step(handle, fd, events);
-            return result == -EINTR && wait_restarts() ? 0 : result < 0 ? result : 0;
+            return wait_a_little(handle, fd, events);
         }
     }
     /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
@@ -126,7 +146,7 @@ wait_readable(struct handle *handle, int fd, int flags)
         return 0;
     }
     int error = errno;
-    session_broken(handle, fd, error);
+    session_broken(handle, fd, POLLIN, error);
     /* Why a session has failed is told by itself, not by what its socket met then. */
     return atomic_load(&handle->session->state) == SESSION_FAILED ? 0 : -error;
 }
@@ -176,6 +196,24 @@ wait_more(struct handle *handle, int fd, int flags, struct wait_limit *progress)
     return result < 0 ? result : 0;
 }
 
+/*
+ * Blocks as send() would, and sends nothing: the kernel first waits for room and then
+ * finds that it cannot read the byte.  So whether a signal ends the wait is the kernel's.
+ */
+static int
+wait_as_send(struct handle *handle, int fd)
+{
+    (void)real.send(fd, nowhere, 1, MSG_NOSIGNAL);
+    int error = errno;
+    if (error == EINTR || error == EAGAIN) {
+        return -error;
+    }
+    if (error != EFAULT && error != EPIPE) {
+        session_broken(handle, fd, POLLOUT, error); /* told only once */
+    }
+    return 0;
+}
+
 int
 wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progress)
 {
@@ -184,19 +222,26 @@ wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progr
     if (result < 0) {
         return result;
     }
+    /* Under a time limit, or with a part of it written, a signal ends the call whatever
+     * its handler's flags are, as it ends poll() (signal(7)). */
+    bool restarts = left_ms < 0 && !progress->some;
     short events = POLLOUT;
     if (!session_is_settled(handle->session)) {
         if (session_drive(handle, fd, &events) != -EAGAIN) {
             return 0;
         }
+        if (restarts || wait_for_other_process(handle)) {
+            return wait_a_little(handle, fd, events);
+        }
         int64_t step = step_ms(handle->session);
         left_ms = left_ms >= 0 && left_ms < step ? left_ms : step;
+    } else if (restarts && nowhere != MAP_FAILED &&
+               atomic_load(&handle->session->state) == SESSION_OPEN) {
+        return wait_as_send(handle, fd);
+    } else if (restarts) {
+        return wait_a_little(handle, fd, events);
     }
-    result = wait_for_other_process(handle) ? wait_events(-1, 0, OTHER_PROCESS_MS)
-                                            : wait_events(fd, events, left_ms);
-    if (result == -EINTR && progress->until_ms < 0 && wait_restarts()) {
-        return 0;
-    }
+    result = wait_events(fd, events, left_ms);
     return result < 0 ? result : 0;
 }
 

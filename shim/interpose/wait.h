@@ -16,9 +16,10 @@
  */
 int wait_readable(struct handle *handle, int fd, int flags);
 
-/* The time left of SO_SNDTIMEO or SO_RCVTIMEO. */
+/* How far a call has come, and the time left of SO_SNDTIMEO or SO_RCVTIMEO. */
 struct wait_limit {
     bool begun;
+    bool some;        /* a part has been moved: any signal ends the call */
     int64_t until_ms; /* CLOCK_MONOTONIC; -1 = no limit */
 };
 
@@ -39,11 +40,7 @@ void wait_forget_mode(struct handle *handle);
 /* Whether another process is at work on this session's handshake: only time can help. */
 bool wait_for_other_process(const struct handle *handle);
 
-/*
- * Whether a call that a signal handler has interrupted is to go on: true when every
- * handler of the program was installed with SA_RESTART.  Handlers of faults do not count:
- * many programs report their crash by one, and no wait is interrupted by it.
- */
-bool wait_restarts(void);
+/* Once, before anything is governed. */
+void wait_init(void);
 
 #endif

@@ -57,7 +57,7 @@ note_end(struct handle *handle, int error)
 }
 
 void
-session_broken(struct handle *handle, int fd, int error)
+session_broken(struct handle *handle, int fd, short event, int error)
 {
     struct session *session = handle->session;
     struct failure failure;
@@ -66,7 +66,8 @@ session_broken(struct handle *handle, int fd, int error)
     }
     int state = atomic_load(&session->state);
     if (state == SESSION_OPEN) {
-        (void)record_fail_dir(&session->record.rx, -error);
+        (void)record_fail_dir(event == POLLIN ? &session->record.rx : &session->record.tx,
+                              -error);
     } else if (state == SESSION_HANDSHAKING &&
                atomic_load(&session->permissive) == SESSION_DECIDED) {
         failure_set(&failure, REASON_PEER_RESET, "%s", strerrordesc_np(error));

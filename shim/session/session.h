@@ -182,8 +182,12 @@ ssize_t session_write(struct handle *handle, int fd, const struct iovec *iov, in
 ssize_t session_tell_read(struct handle *handle, ssize_t result);
 ssize_t session_tell_write(struct handle *handle, ssize_t result);
 
-/* The caller's own system call has met, and so taken, an error of the socket. */
-void session_broken(struct handle *handle, int fd, int error);
+/*
+ * The caller's own system call has met, and so taken, an error of the socket.
+ *
+ *   event  in  POLLIN: a reading call is to tell it; POLLOUT: a writing one
+ */
+void session_broken(struct handle *handle, int fd, short event, int error);
 
 int session_readable(struct handle *handle, int fd); /* 1: a read would not block */
 int session_writable(struct handle *handle);         /* 0: early buffer full */

@@ -130,7 +130,6 @@ init_shared(void)
         sem_destroy(&shared->ends[i].told);
         sem_init(&shared->ends[i].told, 1, 0);
         shared->ends[i].tells = shared->ends[i].waits = 0;
-        shared->ends[i].unguarded = false;
         shared->ends[i].trace_len = 0;
     }
 }

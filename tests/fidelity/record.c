@@ -97,7 +97,7 @@ t_begin(struct t *t, int limit_ms)
     guard_fired = 0;
     pipes_broken_before = pipes_broken;
     own(t)->limit_ms = limit_ms;
-    if (limit_ms > 0 && !own(t)->unguarded) {
+    if (limit_ms > 0) {
         set_guard(limit_ms);
     }
     errno = UNTOUCHED;

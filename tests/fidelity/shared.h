@@ -11,7 +11,6 @@
 struct t_end_shared {
     sem_t told;
     int tells, waits; /* how often; a post without a tell is the parent's */
-    bool unguarded;   /* SIGALRM stays away: for what depends on every handler's flags */
     int limit_ms;
     size_t trace_len;
     char trace[1 << 16];
