@@ -13,9 +13,25 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LISTEN = "0A"  # the state column of /proc/net/tcp
 
 
+_reserved = []  # for as long as this process lives
+
+
+def _reserve(port):
+    """Whether the port is this call's alone, among all tests that run on this machine."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0mtls-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _reserved.append(name)
+    return True
+
+
 def free_port(host="127.0.0.1"):
-    """A port for a program to listen at: free now, and not one of those that the kernel gives
-    to outgoing connections, any of which could take it before the program does."""
+    """A port for a program to listen at: free, no other test's until this one has ended, and
+    not one of those that the kernel gives to outgoing connections, any of which could take it
+    before the program does."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
         end = int(file.read().split()[0])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -24,7 +40,8 @@ def free_port(host="127.0.0.1"):
         with socket.socket(family, socket.SOCK_STREAM) as sock:
             with contextlib.suppress(OSError):
                 sock.bind((host, port))
-                return port
+                if _reserve(port):
+                    return port
 
 
 def is_listening(port):

@@ -2,7 +2,7 @@
 
 For each line on stdin, HOST and a word, it dials the next of the ports, the last one again
 and again, and says in a line what became of it. With "fork" it does so in a child; with
-"drop" it closes without a read.
+"drop" it closes at once; with "hold" without a read, after another line has come.
 """
 
 import os
@@ -12,8 +12,12 @@ import sys
 
 def ask(host, port, word):
     with socket.create_connection((host, port), timeout=10) as conn:
-        conn.sendall(b"MTLS-TEST-MARKER\n")
         if word == "drop":
+            return "dropped"  # an echo that comes before the close has it reset, as plain TCP
+        conn.sendall(b"MTLS-TEST-MARKER\n")
+        if word == "hold":
+            print("holds", flush=True)
+            sys.stdin.readline()
             return "dropped"
         got = b""
         while not got.endswith(b"\n"):
