@@ -7,7 +7,9 @@
  *   -c N    connections (1)            -t N   threads that share them (1)
  *   -s S    seconds (1)                -b N   bytes of an answer; 0: up to the end (0)
  *   -e END  an answer ends with END    -k     a new connection for each request
- *   -i      once all connections have had an answer, say "ready" and wait for stdin's end
+ *   -w      once all connections have had an answer, say "ready" and wait for a byte on
+ *           stdin; at the end keep the connections until stdin ends
+ *   -n N    so many requests by each connection, however long they take
  *   -A CA -C CERTIFICATE -K KEY   mutual TLS of its own (OpenSSL); -R  resume its
  * sessions
  *
@@ -15,6 +17,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -55,11 +58,13 @@ static struct {
     const char *reply_end;
     const char *request;
     bool reconnect;
-    bool idle;
+    bool wait;
+    long rounds_count;
     bool resume;
     struct sockaddr_in server;
     SSL_CTX *tls;
-} options = {.connections_count = 1, .threads_count = 1, .seconds = 1};
+} options = {
+    .connections_count = 1, .threads_count = 1, .seconds = 1, .rounds_count = LONG_MAX};
 
 static pthread_barrier_t all_connected;
 static pthread_barrier_t go;
@@ -200,7 +205,7 @@ run_batches(struct worker *worker)
         for (int i = first; i < end; i++) {
             answer(worker, &worker->connections[i]);
         }
-        if (now() >= deadline) {
+        if (now() >= deadline && options.rounds_count == LONG_MAX) {
             return;
         }
     }
@@ -231,7 +236,10 @@ work(void *argument)
     worker->requests = worker->bytes = worker->resumed = 0;
     pthread_barrier_wait(&all_connected);
     pthread_barrier_wait(&go);
-    while (!options.idle && now() < deadline) {
+    for (long i = 0; i < options.rounds_count; i++) {
+        if (now() >= deadline && options.rounds_count == LONG_MAX) {
+            break;
+        }
         if (options.reconnect) {
             run_reconnecting(worker);
         } else {
@@ -266,7 +274,7 @@ read_options(int argc, char **argv)
     const char *key = NULL;
     int letter;
 
-    while ((letter = getopt(argc, argv, "c:t:s:b:e:q:kiRA:C:K:")) != -1) {
+    while ((letter = getopt(argc, argv, "c:t:s:n:b:e:q:kwRA:C:K:")) != -1) {
         switch (letter) {
         case 'c':
             options.connections_count = atoi(optarg);
@@ -276,6 +284,9 @@ read_options(int argc, char **argv)
             break;
         case 's':
             options.seconds = atof(optarg);
+            break;
+        case 'n':
+            options.rounds_count = atol(optarg);
             break;
         case 'b':
             options.reply_len = atol(optarg);
@@ -289,8 +300,8 @@ read_options(int argc, char **argv)
         case 'k':
             options.reconnect = true;
             break;
-        case 'i':
-            options.idle = true;
+        case 'w':
+            options.wait = true;
             break;
         case 'R':
             options.resume = true;
@@ -353,10 +364,11 @@ main(int argc, char **argv)
     pthread_barrier_init(&go, NULL, (unsigned)options.threads_count + 1);
     workers = start_workers();
     pthread_barrier_wait(&all_connected);
-    if (options.idle) {
+    if (options.wait) {
         printf("ready\n");
         fflush(stdout);
-        while (getchar() != EOF) {
+        if (getchar() == EOF) {
+            return EXIT_FAILURE;
         }
     }
     start = now();
@@ -372,5 +384,8 @@ main(int argc, char **argv)
     printf("{\"requests\": %ld, \"seconds\": %.6f, \"bytes\": %ld, \"resumed\": %ld}\n",
            total.requests, now() - start, total.bytes, total.resumed);
     free(workers);
+    fflush(stdout);
+    while (options.wait && getchar() != EOF) {
+    }
     return EXIT_SUCCESS;
 }

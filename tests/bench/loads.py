@@ -1,5 +1,6 @@
 """The load generators: each runs once against a Stack and gives figures."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,9 @@ from programs import BIG
 from variants import BUILD, HOST, cpu_of, machine_cpu
 
 LOAD = os.path.join(BUILD, "tests", "bench", "load")
+REDIS_ASK = ["-q", "GET nothing\r\n", "-e", "$-1\r\n"]
+HTTP_ASK = ["-q", "GET /small HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"]
+SERVE_ASK = ["-q", "a request of 32 bytes, as it were", "-b", "64"]
 
 
 class Meter:
@@ -25,51 +29,87 @@ class Meter:
         self.others = 0.0  # cores that anything else kept busy meanwhile
         self.wall = 0.0
 
-    def run(self, argv, seconds, env=None, tickets=None):
-        """Returns what it wrote; RuntimeError unless it ends in the seconds and some more."""
-        stack = self.stack
-        seconds += stack.bench.patience
+    def run(self, argv, seconds, env=None, tickets=None, steady=None):
+        """Returns what it wrote; RuntimeError unless it ends in the seconds and some more.
+
+        steady: it is load.c with -w: only what is between its "ready" and its result counts,
+        and that is run in this context."""
+        stack, name = self.stack, os.path.basename(argv[0])
         argv = stack.shimmed([str(word) for word in argv], tickets=tickets)
-        before, machine, start = self._servers(), machine_cpu(), time.monotonic()
         with tempfile.TemporaryFile() as out:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
-                                     stderr=subprocess.STDOUT, cwd=stack.bench.dir,
-                                     env=stack.env(env), start_new_session=True)
-            status, used, late = wait_bounded(child, seconds)
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE if steady else
+                                     subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                     cwd=stack.bench.dir, env=stack.env(env),
+                                     start_new_session=True, bufsize=0)
+            with bounded(child, seconds + stack.bench.patience) as late:
+                if steady:
+                    wait_says(child, out, b"ready")
+                    with steady:
+                        self._begin(child.pid)
+                        child.stdin.write(b"!")
+                        wait_says(child, out, b"}")
+                        self._end(cpu_of(child.pid))
+                    child.stdin.close()
+                else:
+                    self._begin()
+                _, status, used = os.wait4(child.pid, 0)
+                child.returncode = os.waitstatus_to_exitcode(status)
+            if not steady:
+                self._end(used.ru_utime + used.ru_stime)
             out.seek(0)
             text = out.read().decode("utf-8", "replace")
-        if late or status:
-            raise RuntimeError(f"{os.path.basename(argv[0])} " + (
-                f"did not end within {seconds:.0f} s" if late else f"ended with {status}")
-                + f": {text[-300:]}")
-        self.wall = time.monotonic() - start
-        self.cpu = used.ru_utime + used.ru_stime + self._servers() - before
-        self.others = max(0.0, (machine_cpu() - machine - self.cpu) / self.wall)
+        if late.is_set() or child.returncode:
+            raise RuntimeError(f"{name} " + ("did not end in time" if late.is_set() else
+                                             f"ended with {child.returncode}")
+                               + f": {text[-300:]}")
         return text
+
+    def _begin(self, client=None):
+        self.cpu = -self._servers() - (cpu_of(client) if client else 0)
+        self.others = -machine_cpu()
+        self.wall = -time.monotonic()
+
+    def _end(self, client_cpu):
+        self.cpu += client_cpu + self._servers()
+        self.wall += time.monotonic()
+        self.others = max(0.0, (self.others + machine_cpu() - self.cpu) / self.wall)
 
     def _servers(self):
         return sum(cpu_of(pid) for pid in self.stack.pids())
 
 
-def wait_bounded(child, seconds):
-    """Waits for a child, and ends its session when it is late: (status, usage, was late)."""
+@contextlib.contextmanager
+def bounded(child, seconds):
+    """Ends the child's session when the time is over, or when the block is left early."""
     late = threading.Event()
 
     def end():
         late.set()
-        os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
     timer = threading.Timer(seconds, end)
     timer.start()
     try:
-        _, status, used = os.wait4(child.pid, 0)
-    except BaseException:
-        os.killpg(child.pid, signal.SIGKILL)
+        yield late
+    except BaseException as error:
+        if late.is_set() and isinstance(error, RuntimeError):
+            raise RuntimeError("did not end in time") from None
+        end()
         child.wait(5)
         raise
     finally:
         timer.cancel()
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, used, late.is_set()
+
+
+def wait_says(child, out, word):
+    """Until the child has written the word, or has ended: RuntimeError. bounded() ends one
+    that does neither."""
+    while word not in os.pread(out.fileno(), 1000, 0):
+        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            child.wait(5)
+            raise RuntimeError(f"ended with {child.returncode}: "
+                               f"{os.pread(out.fileno(), 300, 0).decode('utf-8', 'replace')}")
+        time.sleep(0.002)
 
 
 def found(pattern, text):
@@ -170,19 +210,34 @@ def pgbench(meter, memory):
             meter.cpu / found(r"actually processed: (\d+)", out) * 1e6}
 
 
-def load_c(*words, figure="per_s", tickets=None, resume=False):
-    """load.c: see its head. With resume it must have resumed nearly all, where it can tell."""
+def run_load(meter, *words, tickets=None, more_seconds=0, steady=None):
+    """load.c: see its head. Returns what it counted."""
+    stack = meter.stack
+    wait = [] if "-k" in words else ["-w"]
+    out = meter.run([LOAD, "-s", f"{stack.bench.seconds:.2f}", *own_tls(stack), *wait, *words,
+                     HOST, stack.port], stack.bench.seconds + more_seconds, tickets=tickets,
+                    steady=(steady or contextlib.nullcontext()) if wait else None)
+    return json.loads(out[out.index("{"):])
+
+
+def requests(*words):
+    """Requests over connections that stay."""
     def load(meter, _):
-        stack = meter.stack
-        out = json.loads(meter.run(
-            [LOAD, "-s", f"{stack.bench.seconds:.2f}", *own_tls(stack),
-             *(["-R"] if resume else []), *words, HOST, stack.port],
-            stack.bench.seconds, tickets=tickets))
-        if resume and stack.variant == "native" and out["resumed"] < out["requests"] * 0.9:
-            raise RuntimeError(f"only {out['resumed']} of {out['requests']} were resumed")
-        rate = out["requests"] / out["seconds"]
-        each = meter.cpu / max(1, out["requests"])
-        return {"per_s": rate, **({"cpu_ms_each": each * 1e3} if figure == "per_s" and "-k" in
-                words else {"cpu_s_per_M": each * 1e6, "cpu_s_per_GB":
-                meter.cpu / max(1, out["bytes"]) * 1e9})}
+        got = run_load(meter, *words)
+        return {"per_s": got["requests"] / got["seconds"],
+                "cpu_s_per_M": meter.cpu / got["requests"] * 1e6}
+    return load
+
+
+def handshakes(*ask, tickets=None, resume=False):
+    """A new connection for each request, by 16 threads; tickets: what the client allows.
+    With resume nearly all must have been resumed, where load.c can tell."""
+    def load(meter, _):
+        got = run_load(meter, "-k", "-t", "16", "-c", "16", *(["-R"] if resume else []), *ask,
+                       tickets=tickets)
+        if resume and meter.stack.variant == "native" and \
+                got["resumed"] < got["requests"] * 0.9:
+            raise RuntimeError(f"only {got['resumed']} of {got['requests']} were resumed")
+        return {"per_s": got["requests"] / got["seconds"],
+                "cpu_ms_each": meter.cpu / got["requests"] * 1e3}
     return load
