@@ -38,12 +38,14 @@ check_dates(const struct problem_place *place, const struct certs_one *leaf)
     char text[CERTS_TIME_LEN];
 
     if (leaf->not_after < now) {
-        return problem_in(place, "the certificate has expired: it was valid until %s",
-                          certs_time(leaf->not_after, text));
+        return problem_because(place, POLICY_CAUSE_EXPIRED,
+                               "the certificate has expired: it was valid until %s",
+                               certs_time(leaf->not_after, text));
     }
     if (leaf->not_before > now) {
-        return problem_in(place, "the certificate is not yet valid: it begins at %s",
-                          certs_time(leaf->not_before, text));
+        return problem_because(place, POLICY_CAUSE_EARLY,
+                               "the certificate is not yet valid: it begins at %s",
+                               certs_time(leaf->not_before, text));
     }
     return 0;
 }

@@ -137,9 +137,23 @@ struct policy {
     void *storage; /* private to config/ */
 };
 
-/* A sink for problems; text holds no newline. line is 0 where no line is to blame. */
+/* What there is to do about a problem depends on this, where it is not OTHER. */
+enum policy_cause {
+    POLICY_CAUSE_OTHER,
+    POLICY_CAUSE_EXPIRED, /* a certificate has ended, or none of a CA holds */
+    POLICY_CAUSE_EARLY,   /* a certificate is not valid yet */
+};
+
+struct policy_problem {
+    const char *path; /* of the policy */
+    int line;         /* 0 where no line is to blame */
+    const char *text; /* holds no newline */
+    enum policy_cause cause;
+};
+
+/* A sink for problems. */
 struct policy_report {
-    void (*problem)(void *context, const char *path, int line, const char *text);
+    void (*problem)(void *context, const struct policy_problem *problem);
     void *context;
     int count; /* problems reported so far */
 };
@@ -158,7 +172,7 @@ struct policy *policy_load(const char *path, struct policy_report *report);
 void policy_free(struct policy *policy);
 
 /* Prints each problem as "path:line: text" to the FILE in report->context. */
-void policy_report_to_file(void *context, const char *path, int line, const char *text);
+void policy_report_to_file(void *context, const struct policy_problem *problem);
 
 /* What a connection is known by when a rule is looked for. */
 struct policy_query {

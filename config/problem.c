@@ -17,16 +17,23 @@ make_printable(char *text)
     }
 }
 
+void
+problem_pass(struct policy_report *report, const struct policy_problem *problem)
+{
+    report->count++;
+    report->problem(report->context, problem);
+}
+
 static void
-report_text(struct policy_report *report, const char *path, int line, char text[TEXT_LEN],
-            int len)
+report_text(struct policy_report *report, struct policy_problem problem,
+            char text[TEXT_LEN], int len)
 {
     if (len >= TEXT_LEN) {
         memcpy(text + TEXT_LEN - sizeof("..."), "...", sizeof("..."));
     }
     make_printable(text);
-    report->count++;
-    report->problem(report->context, path, line, text);
+    problem.text = text;
+    problem_pass(report, &problem);
 }
 
 void
@@ -40,42 +47,62 @@ problem_add(struct policy_report *report, const char *path, int line, const char
     va_start(args, format);
     len = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    report_text(report, path, line, text, len);
+    report_text(report, (struct policy_problem){.path = path, .line = line}, text, len);
+}
+
+static void
+report_in(const struct problem_place *place, enum policy_cause cause, const char *format,
+          va_list args)
+{
+    char text[TEXT_LEN];
+    int len = snprintf(text, sizeof(text), "%s: ", place->file);
+
+    if (len >= 0 && len < TEXT_LEN) {
+        len += vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
+    }
+    report_text(place->report,
+                (struct policy_problem){place->path, place->line, NULL, cause}, text,
+                len);
 }
 
 int
 problem_in(const struct problem_place *place, const char *format, ...)
 {
-    char text[TEXT_LEN];
     va_list args;
-    int len = snprintf(text, sizeof(text), "%s: ", place->file);
 
-    if (len >= 0 && len < TEXT_LEN) {
-        va_start(args, format);
-        len += vsnprintf(text + len, sizeof(text) - (size_t)len, format, args);
-        va_end(args);
-    }
-    report_text(place->report, place->path, place->line, text, len);
+    va_start(args, format);
+    report_in(place, POLICY_CAUSE_OTHER, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+int
+problem_because(const struct problem_place *place, enum policy_cause cause,
+                const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report_in(place, cause, format, args);
+    va_end(args);
     return -EINVAL;
 }
 
 void
-policy_report_to_file(void *context, const char *path, int line, const char *text)
+policy_report_to_file(void *context, const struct policy_problem *problem)
 {
     FILE *out = context;
 
-    if (line > 0) {
-        fprintf(out, "%s:%d: %s\n", path, line, text);
+    if (problem->line > 0) {
+        fprintf(out, "%s:%d: %s\n", problem->path, problem->line, problem->text);
     } else {
-        fprintf(out, "%s: %s\n", path, text);
+        fprintf(out, "%s: %s\n", problem->path, problem->text);
     }
 }
 
 void
-problem_ignore(void *context, const char *path, int line, const char *text)
+problem_ignore(void *context, const struct policy_problem *problem)
 {
     (void)context;
-    (void)path;
-    (void)line;
-    (void)text;
+    (void)problem;
 }

@@ -17,8 +17,11 @@
 void problem_add(struct policy_report *report, const char *path, int line,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Reports what was reported to another: the text is taken as it is. */
+void problem_pass(struct policy_report *report, const struct policy_problem *problem);
+
 /* For a report that nobody reads. */
-void problem_ignore(void *context, const char *path, int line, const char *text);
+void problem_ignore(void *context, const struct policy_problem *problem);
 
 /* A file that the policy names, and where: for problems with what it holds. */
 struct problem_place {
@@ -35,5 +38,9 @@ struct problem_place {
  */
 int problem_in(const struct problem_place *place, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same, with a cause. */
+int problem_because(const struct problem_place *place, enum policy_cause cause,
+                    const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

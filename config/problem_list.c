@@ -6,9 +6,7 @@
 #include <string.h>
 
 struct problem_list_item {
-    const char *path; /* the policy's own copy */
-    int line;
-    const char *text;
+    struct policy_problem problem; /* path and text are the policy's own copies */
     struct problem_list_item *next;
 };
 
@@ -19,25 +17,26 @@ rank(int line)
 }
 
 void
-problem_list_add(void *context, const char *path, int line, const char *text)
+problem_list_add(void *context, const struct policy_problem *problem)
 {
     struct problem_list *list = context;
     struct problem_list_item *item = arena_alloc(list->arena, sizeof(*item));
     struct problem_list_item **place = &list->first;
-    char *copy = arena_copy(list->arena, text, strlen(text));
+    char *copy = arena_copy(list->arena, problem->text, strlen(problem->text));
 
     if (item == NULL || copy == NULL) {
-        problem_add(list->report, path, line, "%s", text);
+        problem_pass(list->report, problem);
         return;
     }
     /* Most come in order: thousands of bad lines must not take minutes. */
-    if (list->last != NULL && rank(list->last->line) <= rank(line)) {
+    if (list->last != NULL && rank(list->last->problem.line) <= rank(problem->line)) {
         place = &list->last->next;
     }
-    while (*place != NULL && rank((*place)->line) <= rank(line)) {
+    while (*place != NULL && rank((*place)->problem.line) <= rank(problem->line)) {
         place = &(*place)->next;
     }
-    *item = (struct problem_list_item){path, line, copy, *place};
+    *item = (struct problem_list_item){*problem, *place};
+    item->problem.text = copy;
     *place = item;
     if (item->next == NULL) {
         list->last = item;
@@ -49,6 +48,6 @@ problem_list_tell(const struct problem_list *list)
 {
     for (const struct problem_list_item *item = list->first; item != NULL;
          item = item->next) {
-        problem_add(list->report, item->path, item->line, "%s", item->text);
+        problem_pass(list->report, &item->problem);
     }
 }

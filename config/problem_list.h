@@ -20,7 +20,7 @@ struct problem_list {
  * Keeps a problem: a policy_report's function, the list being the context.  When memory
  * is short it is told at once.
  */
-void problem_list_add(void *context, const char *path, int line, const char *text);
+void problem_list_add(void *context, const struct policy_problem *problem);
 
 /* Tells of all problems, by line; those without one come last. */
 void problem_list_tell(const struct problem_list *list);

@@ -105,10 +105,11 @@ check_any(const struct trust *trust)
         return problem_in(&trust->place, "its CA certificate cannot be used: %s",
                           certs_error(trust->error));
     }
-    return problem_in(&trust->place,
-                      trust->out_of_date > 0
-                          ? "its CA certificate has expired or is not yet valid"
-                          : "holds no CA certificate");
+    if (trust->out_of_date > 0) {
+        return problem_because(&trust->place, POLICY_CAUSE_EXPIRED,
+                               "its CA certificate has expired or is not yet valid");
+    }
+    return problem_in(&trust->place, "holds no CA certificate");
 }
 
 int

@@ -56,14 +56,15 @@ say(const char *text)
 }
 
 static void
-say_problem(void *context, const char *path, int line, const char *text)
+say_problem(void *context, const struct policy_problem *problem)
 {
     char words[900];
     (void)context;
-    if (line > 0) {
-        snprintf(words, sizeof(words), "%s:%d: %s", path, line, text);
+    if (problem->line > 0) {
+        snprintf(words, sizeof(words), "%s:%d: %s", problem->path, problem->line,
+                 problem->text);
     } else {
-        snprintf(words, sizeof(words), "%s: %s", path, text);
+        snprintf(words, sizeof(words), "%s: %s", problem->path, problem->text);
     }
     say(words);
 }

@@ -45,12 +45,13 @@ struct first_problem {
 };
 
 static void
-keep_first(void *context, const char *path, int line, const char *text)
+keep_first(void *context, const struct policy_problem *problem)
 {
     struct first_problem *first = context;
     if (first->text[0] == '\0') {
-        snprintf(first->text, sizeof(first->text), line > 0 ? "%s:%d: %s" : "%s:%.0d%s",
-                 path, line, text);
+        snprintf(first->text, sizeof(first->text),
+                 problem->line > 0 ? "%s:%d: %s" : "%s:%.0d%s", problem->path,
+                 problem->line, problem->text);
     }
 }
 

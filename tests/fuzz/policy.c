@@ -19,10 +19,12 @@
 static int told;
 
 static void
-on_problem(void *context, const char *path, int line, const char *text)
+on_problem(void *context, const struct policy_problem *problem)
 {
+    const char *text = problem->text;
+
     require(context == &told);
-    require(path != NULL && line >= 0);
+    require(problem->path != NULL && problem->line >= 0);
     /* The checks of lines are to be stricter than inih's. */
     require(strcmp(text, "cannot be read") != 0);
     for (; *text != '\0'; text++) {

@@ -28,14 +28,15 @@ struct policy_text {
 };
 
 static inline void
-policy_text_add(void *context, const char *path, int line, const char *text)
+policy_text_add(void *context, const struct policy_problem *problem)
 {
     struct policy_text *out = context;
     size_t room = sizeof(out->problems) - out->len;
-    int n = snprintf(out->problems + out->len, room, "%d: %s\n", line, text);
+    int n = snprintf(out->problems + out->len, room, "%d: %s\n", problem->line,
+                     problem->text);
 
-    assert_non_null(path);
-    assert_null(strchr(text, '\n'));
+    assert_non_null(problem->path);
+    assert_null(strchr(problem->text, '\n'));
     out->len += n > 0 && (size_t)n < room ? (size_t)n : 0;
 }
 

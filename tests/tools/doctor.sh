@@ -221,7 +221,15 @@ fi
 # ---- the policy --------------------------------------------------------------------------------
 
 examine "no policy" 0 "loadable !policy" ./net
-examine "a policy that is not there" 78 "policy" ./net -p gone.ini
+examine "a policy that is not there" 78 "policy !missing_file" ./net -p gone.ini
+same "... is told once" 1 "$(grep -c gone.ini <(grep '"text"' out))"
+check "... without a line" grep -q "gone.ini: cannot read the policy" out
+sed 's/ca\/web.key/ca\/gone.key/' policy.ini >gone-key.ini
+examine "a key that is not there" 78 "policy !missing_file !readable_files" ./net -p gone-key.ini
+same "... is told once" 1 "$(grep -c "gone\\.key" out)"
+policy gone-places.ini "metrics_dir = no-such-place"
+examine "a metrics_dir that is not there" 0 "missing_file" ./net -p gone-places.ini
+check "... is to be made as the pages say" grep -q 'mode 1770' out
 policy bad.ini "no_such_key = 1"
 examine "a bad policy" 78 "policy" ./net -p bad.ini
 examine "the program comes first" 1 "static policy" ./static -p bad.ini

@@ -328,8 +328,8 @@ report_to_a_file(void **state)
     FILE *file = open_memstream(&text, &len);
 
     (void)state;
-    policy_report_to_file(file, "a/b.ini", 12, "bad");
-    policy_report_to_file(file, "c.ini", 0, "worse");
+    policy_report_to_file(file, &(struct policy_problem){"a/b.ini", 12, "bad", 0});
+    policy_report_to_file(file, &(struct policy_problem){"c.ini", 0, "worse", 0});
     fclose(file);
     assert_string_equal(text, "a/b.ini:12: bad\nc.ini: worse\n");
     free(text);

@@ -26,12 +26,10 @@ struct chain {
 };
 
 static void
-report(void *context, const char *path, int line, const char *text)
+report(void *context, const struct policy_problem *problem)
 {
     (void)context;
-    (void)path;
-    (void)line;
-    ca_error(0, "%s", text);
+    ca_error(0, "%s", problem->text);
 }
 
 static int

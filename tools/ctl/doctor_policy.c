@@ -12,22 +12,29 @@
 #include <time.h>
 
 static void
-add_problem(void *context, const char *path, int line, const char *text)
+add_problem(void *context, const struct policy_problem *problem)
 {
+    static const struct {
+        const char *code;
+        const char *remedy;
+    } causes[] = {
+        [POLICY_CAUSE_OTHER] = {"policy", "mend it; mtlsctl check shows the same"},
+        [POLICY_CAUSE_EXPIRED] = {"expired", "renew the certificate (mtlsctl ca renew), "
+                                             "or set the clock right"},
+        [POLICY_CAUSE_EARLY] = {"not_yet_valid",
+                                "is the clock of this machine right? If so, wait, or "
+                                "have it issued anew"},
+    };
     struct doctor *doctor = context;
-    bool is_clock = strstr(text, "not yet valid") != NULL;
+    char line[16] = "";
 
+    if (problem->line > 0) {
+        snprintf(line, sizeof(line), ":%d", problem->line);
+    }
     doctor->policy_is_bad = true;
-    findings_add(&doctor->findings, FINDINGS_BLOCKER,
-                 strstr(text, "has expired") != NULL ? "expired"
-                 : is_clock                          ? "not_yet_valid"
-                                                     : "policy",
-                 is_clock ? "is the clock of this machine right? If so, wait, or have it "
-                            "issued anew"
-                 : strstr(text, "has expired") != NULL
-                     ? "renew the certificate (mtlsctl ca renew), or set the clock right"
-                     : "mend it; mtlsctl check shows the same",
-                 "%s:%d: %s", path, line, text);
+    findings_add(&doctor->findings, FINDINGS_BLOCKER, causes[problem->cause].code,
+                 causes[problem->cause].remedy, "%s%s: %s", problem->path, line,
+                 problem->text);
 }
 
 /* ---- files ---------------------------------------------------------------------- */
@@ -41,8 +48,28 @@ struct wanted_file {
     enum findings_severity severity; /* when it is not so */
 };
 
-/* Returns whether this process itself may read the file, to look at what is in it. */
-static bool
+enum look {
+    LOOK_OURS,     /* this process itself may read it, too */
+    LOOK_NOT_OURS, /* it may not */
+    LOOK_MISSING,  /* it is not there: of files that are read, whoever loads them tells */
+};
+
+static void
+say_missing(struct doctor *doctor, const struct wanted_file *file, const char *where,
+            int rc)
+{
+    if (file->need == NEED_READ) {
+        return;
+    }
+    findings_add(&doctor->findings, file->severity, "missing_file",
+                 file->need == NEED_WRITE_FOLDER
+                     ? "make it, with mode 1770 and the group of all whose programs are "
+                       "counted; tmpfiles.d makes /run/mtls-shim so"
+                     : "make its folder",
+                 "%s %s: %s", file->what, where, strerror(-rc));
+}
+
+static enum look
 look_at_file(struct doctor *doctor, const struct wanted_file *file)
 {
     const char *verb = file->need == NEED_READ ? "read" : "write to";
@@ -76,14 +103,12 @@ look_at_file(struct doctor *doctor, const struct wanted_file *file)
                      strcmp(where, file->path) != 0 ? where : "",
                      strcmp(where, file->path) != 0 ? ")" : "");
     } else if (rc != 0) {
-        findings_add(
-            &doctor->findings, file->need == NEED_READ ? FINDINGS_NOTE : file->severity,
-            "missing_file",
-            file->need == NEED_READ ? NULL : "make it: metrics_dir with mode 1777",
-            "%s %s: %s", file->what, where, strerror(-rc));
+        say_missing(doctor, file, where, rc);
+        return LOOK_MISSING;
     }
     doctor_user_own(&self);
-    return doctor_user_may(&self, file->path, want, where) != -EACCES;
+    return doctor_user_may(&self, file->path, want, where) != -EACCES ? LOOK_OURS
+                                                                      : LOOK_NOT_OURS;
 }
 
 /* Returns whether all of them can be looked into here. */
@@ -100,13 +125,17 @@ look_at_identity(struct doctor *doctor, const struct policy_identity *identity)
     };
     size_t blockers = findings_count(&doctor->findings, FINDINGS_BLOCKER);
     bool ours = true;
+    bool missing = false;
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (files[i].path != NULL) {
-            ours = look_at_file(doctor, &files[i]) && ours;
+            enum look look = look_at_file(doctor, &files[i]);
+
+            ours = ours && look != LOOK_NOT_OURS;
+            missing = missing || look == LOOK_MISSING;
         }
     }
-    if (findings_count(&doctor->findings, FINDINGS_BLOCKER) == blockers) {
+    if (!missing && findings_count(&doctor->findings, FINDINGS_BLOCKER) == blockers) {
         findings_add(&doctor->findings, FINDINGS_OK, "readable_files", NULL,
                      "%s can read the files of [identity %s]", doctor->user.name,
                      identity->name);
@@ -312,13 +341,17 @@ doctor_policy(struct doctor *doctor)
     struct policy_report report = {add_problem, doctor, 0};
     const struct wanted_file policy_file = {doctor->policy_path, "the policy", NEED_READ,
                                             FINDINGS_BLOCKER};
+    size_t blockers;
 
     look_at_clock(doctor);
     if (doctor->policy_path == NULL) {
         return;
     }
-    (void)look_at_file(doctor, &policy_file);
-    doctor->policy = policy_load(doctor->policy_path, &report);
+    blockers = findings_count(&doctor->findings, FINDINGS_BLOCKER);
+    if (look_at_file(doctor, &policy_file) != LOOK_NOT_OURS ||
+        findings_count(&doctor->findings, FINDINGS_BLOCKER) == blockers) {
+        doctor->policy = policy_load(doctor->policy_path, &report);
+    }
     if (doctor->policy == NULL) {
         doctor->policy_is_bad = true;
         return;

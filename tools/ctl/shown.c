@@ -28,13 +28,11 @@ collect(void *context, const struct certs_one *cert)
 }
 
 static void
-report_file(void *context, const char *path, int line, const char *text)
+report_file(void *context, const struct policy_problem *problem)
 {
     const char *what = context;
 
-    (void)path;
-    (void)line;
-    fprintf(stderr, "%s: %s\n", what, text);
+    fprintf(stderr, "%s: %s\n", what, problem->text);
 }
 
 int
