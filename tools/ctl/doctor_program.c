@@ -130,15 +130,15 @@ doctor_program(struct doctor *doctor, const char *name)
     const struct target_visitor visitor = {remember_interpreter, doctor};
     struct target_refusal refusal;
     char program[PATH_MAX];
-    char library[PATH_MAX];
+    struct run_library library;
 
     if (target_find_program(name, program, &refusal) != 0 ||
-        run_preload_find(library, &refusal) != 0) {
+        run_preload_find(&library, &refusal) != 0) {
         add_refusal(doctor, &refusal);
         return;
     }
     snprintf(doctor->program, sizeof(doctor->program), "%s", program);
-    if (run_preload_check(program, library, &visitor, &refusal) != 0) {
+    if (run_preload_check(program, &library, &visitor, &refusal) != 0) {
         add_refusal(doctor, &refusal);
         return;
     }

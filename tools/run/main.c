@@ -49,33 +49,30 @@ say_refusal(const struct target_refusal *refusal)
 }
 
 static void
-warn_of_version(const char *library, const char *version)
+warn_of_version(const struct run_library *library)
 {
     fprintf(stderr,
             "mtls-run: warning: %s is of version %s, mtls-run of %s: was an "
             "installation or upgrade cut short?\n",
-            library, version, MTLS_SHIM_VERSION);
+            library->path, run_preload_version(library), MTLS_SHIM_VERSION);
 }
 
 /* The version of what would be loaded: it is what counts. */
 static int
 show_version(void)
 {
-    char library[PATH_MAX];
-    char version[TARGET_NOTE_MAX];
+    struct run_library library;
     struct target_refusal refusal;
-    bool is_same;
 
     printf("mtls-run %s\n", MTLS_SHIM_VERSION);
-    if (run_preload_find(library, &refusal) != 0) {
+    if (run_preload_find(&library, &refusal) != 0) {
         (void)say_refusal(&refusal);
         return TARGET_EXIT_OWN;
     }
-    is_same = run_preload_version(library, version);
-    printf("%s %s\n", library, version);
-    if (!is_same) {
+    printf("%s %s\n", library.path, run_preload_version(&library));
+    if (!run_preload_is_same(&library)) {
         fflush(stdout);
-        warn_of_version(library, version);
+        warn_of_version(&library);
     }
     return EXIT_SUCCESS;
 }
@@ -200,23 +197,23 @@ static const struct target_visitor teller = {tell_interpreter, NULL};
 static int
 prepare(const struct options *options, const char *program)
 {
-    char library[PATH_MAX];
-    char version[TARGET_NOTE_MAX];
+    struct run_library library;
     char policy[PATH_MAX];
     struct target_refusal refusal;
     int problems;
     int rc;
 
-    if (run_preload_find(library, &refusal) != 0) {
+    if (run_preload_find(&library, &refusal) != 0) {
         return say_refusal(&refusal);
     }
-    if (!run_preload_version(library, version)) {
-        warn_of_version(library, version);
+    if (!run_preload_is_same(&library)) {
+        warn_of_version(&library);
     }
     if (options->verbose) {
-        fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library, program);
+        fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library.path,
+                program);
     }
-    if (run_preload_check(program, library, options->verbose ? &teller : NULL,
+    if (run_preload_check(program, &library, options->verbose ? &teller : NULL,
                           &refusal) != 0) {
         return say_refusal(&refusal);
     }
@@ -234,9 +231,9 @@ prepare(const struct options *options, const char *program)
                 program, problems, problems == 1 ? "" : "s", policy);
         return POLICY_EXIT_CONFIG;
     }
-    rc = set_environment(options, library, policy);
+    rc = set_environment(options, library.path, policy);
     if (rc != 0) {
-        fprintf(stderr, "mtls-run: LD_PRELOAD=%s: %s\n", library,
+        fprintf(stderr, "mtls-run: LD_PRELOAD=%s: %s\n", library.path,
                 rc == -EINVAL ? "the path may hold neither spaces nor colons"
                               : strerror(-rc));
         return TARGET_EXIT_OWN;

@@ -33,7 +33,21 @@ resolve_folder(const char *place, char path[PATH_MAX])
 }
 
 int
-run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
+run_preload_read(const char *path, struct target_elf *elf)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = target_elf_read(fd, elf);
+    close(fd);
+    return rc;
+}
+
+int
+run_preload_find(struct run_library *library, struct target_refusal *refusal)
 {
     static const char *const places[] = {
         "../lib/" RUN_PRELOAD_LIBRARY,
@@ -61,7 +75,8 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
         char place[PATH_MAX + 64];
 
         snprintf(place, sizeof(place), "%s/%s", self, places[i]);
-        if (resolve_folder(place, path)) {
+        if (resolve_folder(place, library->path)) {
+            library->unreadable = run_preload_read(library->path, &library->elf);
             return 0;
         }
     }
@@ -72,63 +87,40 @@ run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
     return -ENOENT;
 }
 
-static int
-read_file(const char *path, struct target_elf *elf)
+const char *
+run_preload_version(const struct run_library *library)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc;
+    bool is_told = library->unreadable == 0 && library->elf.note[0] != '\0';
 
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, elf);
-    close(fd);
-    return rc;
+    return is_told ? library->elf.note : "unknown";
 }
 
 bool
-run_preload_version(const char *library, char version[TARGET_NOTE_MAX])
+run_preload_is_same(const struct run_library *library)
 {
     static const char own[] = MTLS_SHIM_VERSION;
-    struct target_elf elf;
+    const char *version = run_preload_version(library);
 
-    elf.note[0] = '\0';
-    if (read_file(library, &elf) != 0 || elf.note[0] == '\0') {
-        snprintf(version, TARGET_NOTE_MAX, "unknown");
-        return false;
-    }
-    memcpy(version, elf.note, TARGET_NOTE_MAX);
     return strncmp(version, own, strlen(own)) == 0 && version[strlen(own)] == ',';
 }
 
-/* The loader of the C library that this program, and so the library, was built for. */
-static int
-read_own(const char *library, struct target_elf *library_elf, char loader[PATH_MAX])
-{
-    struct target_elf self;
-    int rc = read_file("/proc/self/exe", &self);
-
-    if (rc != 0) {
-        return rc;
-    }
-    memcpy(loader, self.loader, PATH_MAX);
-    return read_file(library, library_elf);
-}
-
 int
-run_preload_check(const char *program, const char *library,
+run_preload_check(const char *program, const struct run_library *library,
                   const struct target_visitor *visitor, struct target_refusal *refusal)
 {
-    char loader[PATH_MAX];
-    struct target_elf elf;
-    int rc = read_own(library, &elf, loader);
+    struct target_elf self;
+    int rc = library->unreadable;
 
+    /* Its loader is that of the C library that the library was built for, too. */
+    if (rc == 0) {
+        rc = run_preload_read("/proc/self/exe", &self);
+    }
     if (rc != 0) {
-        target_refuse(refusal, rc, "library", "%s: %s", library, strerror(-rc));
+        target_refuse(refusal, rc, "library", "%s: %s", library->path, strerror(-rc));
         refusal->status = TARGET_EXIT_OWN;
         return rc;
     }
-    return target_check(program, &elf, loader, visitor, refusal);
+    return target_check(program, &library->elf, self.loader, visitor, refusal);
 }
 
 /* Whether an entry of LD_PRELOAD is this library, perhaps another copy of it. */

@@ -10,30 +10,37 @@
 
 #define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
 
+/* The library, and what its headers say. */
+struct run_library {
+    char path[PATH_MAX];   /* absolute; its folder without links. Of a library that is a
+                              link, the link: it stays when the version behind it is
+                              replaced, and running programs go on to hand this path on */
+    struct target_elf elf; /* of use when unreadable is 0 */
+    int unreadable;        /* -E... */
+};
+
 /*
  * Finds the library beside this program: ../lib/ or ../lib/mtls-shim/ seen from the
- * directory of its own executable.
+ * directory of its own executable; and reads its headers.
  *
- *   path     out  PATH_MAX bytes, absolute; its folder without links. Of a library that
- *                 is a link, the link: it stays when the version behind it is replaced,
- *                 and programs that are running go on to hand this path to others.
+ *   library  out
  *   refusal  out  filled in on failure
  *
  * Returns  0, or -E... with refusal->status 125.
  */
-int run_preload_find(char path[PATH_MAX], struct target_refusal *refusal)
+int run_preload_find(struct run_library *library, struct target_refusal *refusal)
     __attribute__((warn_unused_result));
 
-/*
- * What the library says of itself, without loading it.
- *
- *   library  in   from run_preload_find()
- *   version  out  TARGET_NOTE_MAX bytes: its version, and what is linked into it;
- * "unknown" for one that does not say
- *
- * Returns  whether it is of the same version as this program.
- */
-bool run_preload_version(const char *library, char version[TARGET_NOTE_MAX]);
+/* The headers of a file, which may be another copy of the library. Returns 0 or -E... */
+int run_preload_read(const char *path, struct target_elf *elf)
+    __attribute__((warn_unused_result));
+
+/* What the library says of itself: its version, and what is linked into it. "unknown" for
+ * one that does not say. Lives as long as the library. */
+const char *run_preload_version(const struct run_library *library);
+
+/* Whether the library is of the same version as this program. */
+bool run_preload_is_same(const struct run_library *library);
 
 /*
  * Checks that the library can be loaded into a program, as mtls-run does before it starts
@@ -46,7 +53,7 @@ bool run_preload_version(const char *library, char version[TARGET_NOTE_MAX]);
  *
  * Returns  0, or -E... with refusal->status 125, 126 or 127.
  */
-int run_preload_check(const char *program, const char *library,
+int run_preload_check(const char *program, const struct run_library *library,
                       const struct target_visitor *visitor,
                       struct target_refusal *refusal) __attribute__((warn_unused_result));
 
