@@ -36,6 +36,10 @@ void doctor_calls(struct doctor *doctor, const char *binary);
  */
 bool doctor_process(struct doctor *doctor, pid_t pid);
 
+/* What a process is confined by: filters, profiles, namespaces; after its program and
+ * user are known. Fills in policy_is_elsewhere. */
+void doctor_confinement(struct doctor *doctor, pid_t pid);
+
 /* Loads the policy; what it says of this program, files that its user needs, the clock.
  */
 void doctor_policy(struct doctor *doctor);

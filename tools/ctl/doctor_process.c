@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define START_AGAIN "start it again under mtls-run, or with LD_PRELOAD in its unit"
@@ -82,8 +81,22 @@ take_settings(struct doctor *doctor, const struct environment *environment)
 
 enum mapped { MAPPED_NOT, MAPPED_LIBRARY, MAPPED_REPLACED, MAPPED_UNKNOWN };
 
+/* What the library that a process has says of itself, also when its file is gone. */
+static void
+read_version(pid_t pid, const char *range, char version[TARGET_NOTE_MAX])
+{
+    char path[96];
+    struct target_elf elf;
+
+    snprintf(path, sizeof(path), "/proc/%d/map_files/%s", (int)pid, range);
+    version[0] = '\0';
+    if (run_preload_read(path, &elf) == 0) {
+        memcpy(version, elf.note, TARGET_NOTE_MAX);
+    }
+}
+
 static enum mapped
-find_library(pid_t pid, char library[PATH_MAX])
+find_library(pid_t pid, char library[PATH_MAX], char version[TARGET_NOTE_MAX])
 {
     enum mapped mapped = MAPPED_NOT;
     char path[64];
@@ -105,6 +118,8 @@ find_library(pid_t pid, char library[PATH_MAX])
                 strstr(found, " (deleted)") != NULL ? MAPPED_REPLACED : MAPPED_LIBRARY;
             found[strlen("/" RUN_PRELOAD_LIBRARY)] = '\0';
             snprintf(library, PATH_MAX, "%s", name);
+            line[strcspn(line, " ")] = '\0';
+            read_version(pid, line, version);
         }
     }
     free(line);
@@ -140,7 +155,7 @@ say_not_loaded(struct doctor *doctor, pid_t pid, const struct environment *envir
     if (was_started_securely(pid)) {
         findings_add(&doctor->findings, FINDINGS_BLOCKER, "secure_execution",
                      "start it as the user that it runs as, without setuid, setgid or "
-                     "file capabilities",
+                     "file capabilities; under AppArmor by px, cx or ux, not Px, Cx, Ux",
                      "it is not covered: its start changed who it is, and the loader "
                      "ignored LD_PRELOAD");
     } else if (preload != NULL && strstr(preload, RUN_PRELOAD_LIBRARY) != NULL) {
@@ -162,7 +177,7 @@ say_not_loaded(struct doctor *doctor, pid_t pid, const struct environment *envir
 
 static void
 say_loaded(struct doctor *doctor, const struct environment *environment,
-           enum mapped mapped, const char *library)
+           const char *library)
 {
     const char *mode = environment_get(environment, "MTLS_SHIM");
 
@@ -174,74 +189,28 @@ say_loaded(struct doctor *doctor, const struct environment *environment,
     }
     findings_add(&doctor->findings, FINDINGS_OK, "loaded", NULL, "it is covered by %s",
                  library);
-    if (mapped == MAPPED_REPLACED) {
+}
+
+/* Whether it has the library that it would get today. */
+static void
+say_version(struct doctor *doctor, enum mapped mapped, const char *version)
+{
+    struct run_library installed;
+    struct target_refusal refusal;
+
+    if (version[0] != '\0' && run_preload_find(&installed, &refusal) == 0 &&
+        strcmp(version, run_preload_version(&installed)) != 0) {
+        findings_add(&doctor->findings, FINDINGS_WARNING, "other_version",
+                     "start it again when it suits: what was mended since is not in it",
+                     "its library is %s; installed is %s", version,
+                     run_preload_version(&installed));
+    } else if (mapped == MAPPED_REPLACED) {
         findings_add(
             &doctor->findings, FINDINGS_NOTE, "library_replaced",
             "start it again when it suits",
             "the library's file has been replaced since: the process has the old "
             "one");
     }
-}
-
-/* ---- what confines it ----------------------------------------------------------- */
-
-static void
-look_at_status(struct doctor *doctor, pid_t pid)
-{
-    char path[64];
-    char *line = NULL;
-    size_t size = 0;
-    int seccomp = 0;
-    int threads = 0;
-    FILE *file;
-
-    path_of(pid, "status", path);
-    file = fopen(path, "re");
-    while (file != NULL && getline(&line, &size, file) > 0) {
-        (void)sscanf(line, "Seccomp: %d", &seccomp);
-        (void)sscanf(line, "Threads: %d", &threads);
-    }
-    free(line);
-    if (file != NULL) {
-        fclose(file);
-    }
-    findings_add(&doctor->findings, FINDINGS_OK, "process", NULL,
-                 "it is %s, of user %s, with threads: %d", doctor->program,
-                 doctor->user.name, threads);
-    if (seccomp != 0) {
-        findings_add(
-            &doctor->findings, FINDINGS_NOTE, "seccomp",
-            "if connections fail: permit memfd_create, mmap, clone, futex, "
-            "getrandom, sendmsg, recvmsg, openat and poll",
-            "a seccomp filter holds for it, and for what the library does in it");
-    }
-}
-
-static bool
-same_namespace(pid_t pid, const char *name)
-{
-    char theirs[64];
-    char ours[64];
-    struct stat a;
-    struct stat b;
-
-    path_of(pid, name, theirs);
-    snprintf(ours, sizeof(ours), "/proc/self/%s", name);
-    return stat(theirs, &a) != 0 || stat(ours, &b) != 0 ||
-           (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
-}
-
-static void
-look_at_root(struct doctor *doctor, pid_t pid)
-{
-    if (same_namespace(pid, "root") && same_namespace(pid, "ns/mnt")) {
-        return;
-    }
-    doctor->policy_is_elsewhere = true;
-    findings_add(&doctor->findings, FINDINGS_NOTE, "other_root",
-                 "ask within: nsenter -t PID -a mtlsctl doctor ..., or in the container",
-                 "it has another root directory, as in a container: its policy and its "
-                 "files are not looked at");
 }
 
 static bool
@@ -277,12 +246,13 @@ doctor_process(struct doctor *doctor, pid_t pid)
 {
     struct environment environment;
     char library[PATH_MAX] = "";
+    char version[TARGET_NOTE_MAX] = "";
     enum mapped mapped;
 
     if (!find_program(doctor, pid)) {
         return false;
     }
-    mapped = find_library(pid, library);
+    mapped = find_library(pid, library, version);
     if (!doctor_user_of(pid, &doctor->user) || mapped == MAPPED_UNKNOWN ||
         !read_environment(pid, &environment)) {
         findings_add(&doctor->findings, FINDINGS_BLOCKER, "unreadable",
@@ -291,15 +261,15 @@ doctor_process(struct doctor *doctor, pid_t pid)
         return false;
     }
     take_settings(doctor, &environment);
-    look_at_status(doctor, pid);
-    look_at_root(doctor, pid);
+    doctor_confinement(doctor, pid);
     if (mapped == MAPPED_NOT) {
         say_not_loaded(doctor, pid, &environment);
         if (!doctor->policy_is_elsewhere) {
             doctor_program(doctor, doctor->program);
         }
     } else {
-        say_loaded(doctor, &environment, mapped, library);
+        say_loaded(doctor, &environment, library);
+        say_version(doctor, mapped, version);
         doctor_calls(doctor, doctor->program);
     }
     free(environment.text);
