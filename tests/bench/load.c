@@ -368,7 +368,7 @@ main(int argc, char **argv)
         printf("ready\n");
         fflush(stdout);
         if (getchar() == EOF) {
-            return EXIT_FAILURE;
+            exit(EXIT_FAILURE);
         }
     }
     start = now();

@@ -11,7 +11,7 @@ from variants import PROXIES, VARIANTS
 TARGETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "targets")
 CPU = {"cpu_s_per_GB": "cpu-s/GB", "cpu_s_per_M": "cpu-s/million", "cpu_ms_each": "cpu-ms each"}
 UNITS = {"GB_s": "GB/s", "per_s": "/s", "mean_us": "µs", "KiB": "KiB", "ns": "ns", "ms": "ms",
-         "growth": "times", "calls": "calls"}
+         "instructions": "Ir", "growth": "times", "calls": "calls"}
 CONDITION = re.compile(r"at (least|most) ([\d.]+) (of|over) (row )?([\w-]+)$")
 
 

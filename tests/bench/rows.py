@@ -61,8 +61,7 @@ ROWS = {
                            loads.handshakes(*SERVE_ASK, resume=True)),
 }
 
-# Rows that are measured in ways of their own: (bench, variants, rounds) -> [(variant, round,
-# figures, cores that others kept busy)].
+# Rows that are measured in ways of their own: see special.py.
 OWN_WAY = {
     "scale-connections": Row("1 to 10,000 connections: growth of processor time for a byte",
                              "growth", programs.Serve("epoll", scale.BYTES),
@@ -75,6 +74,9 @@ OWN_WAY = {
                       only=("plain", "shim"), needs=("strace",)),
     "idle": Row("redis, 10,000 idle connections (or as many as ulimit -n lets a proxy have): memory of each", "KiB",
                 programs.Redis(), special.idle, better="less"),
+    "instructions": Row("instructions of a send and a recv, small records", "instructions",
+                        programs.Serve("threads", "64"), special.instructions, better="less",
+                        only=("plain", "shim"), needs=("valgrind", "callgrind_annotate")),
     "ungoverned": Row("read(2) that no policy governs, beyond the bare system call", "ns",
                       None, special.ungoverned, better="less", only=("plain", "shim")),
     "start": Row("start of /bin/true, processor time", "ms", None, special.start, better="less",

@@ -20,7 +20,7 @@ COLOURS = {"plain": "#777777", "shim": "#c03020"}
 
 def curve(bench, names, rounds, words, points, load_words):
     """Processor time for each GB at each point; growth: the last point's over the cheapest."""
-    stacks, samples = {}, []
+    stacks = {}
     program = programs.Serve(*words)
     try:
         for name in names:
@@ -37,11 +37,10 @@ def curve(bench, names, rounds, words, points, load_words):
             for name in names:
                 figures = {f"cpu_s_per_GB@{n}": cost for n, cost in costs[name].items()}
                 figures["growth"] = costs[name][points[-1]] / min(costs[name].values())
-                samples.append((name, number, figures, others))
+                yield name, number, figures, others
     finally:
         for stack in stacks.values():
             stack.stop()
-    return samples
 
 
 def connections(bench, names, rounds):
@@ -56,7 +55,6 @@ def threads(bench, names, rounds):
 
 def contention(bench, names, rounds):
     """The server's futex calls, by strace, while 64 threads serve a connection each."""
-    samples = []
     for name in names:
         stack = variants.Stack(bench, programs.Serve("threads", BYTES), name)
         try:
@@ -64,11 +62,9 @@ def contention(bench, names, rounds):
                 counted = Futexes(bench, stack.server.pid)
                 got = loads.run_load(loads.Meter(stack), "-c", "64", "-t", "64", *ASK,
                                      steady=counted)
-                samples.append((name, number, {"calls": counted.calls / got["requests"] * 1e3},
-                                0.0))
+                yield name, number, {"calls": counted.calls / got["requests"] * 1e3}, 0.0
         finally:
             stack.stop()
-    return samples
 
 
 class Futexes:
