@@ -206,7 +206,8 @@ address_matches(const struct address *address, const struct address_end *end)
     case ADDRESS_ANY:
         return true;
     case ADDRESS_NAME:
-        return end->name != NULL && glob_host(address->name, end->name);
+        return end->any_name ||
+               (end->name != NULL && glob_host(address->name, end->name));
     default:
         return end->kind == address->kind &&
                same_net(end->bytes, address->bytes, address->prefix_len);

@@ -34,6 +34,7 @@ struct address_end {
     uint8_t bytes[16];
     int port;         /* -1: not known; 0 counts as that */
     const char *name; /* that the program dialled; NULL = none */
+    bool any_name;    /* it may have been any: fits every pattern that is a name */
 };
 
 /*

@@ -32,6 +32,36 @@ policy_match(const struct policy *policy, const struct policy_query *query)
                                                : &policy->default_inbound;
 }
 
+/* Whether it holds for every program, user and service. */
+static bool
+is_for_everybody(const struct conditions *conditions)
+{
+    return conditions->service == NULL && conditions->program == NULL &&
+           conditions->user == NULL && conditions->local_count == 0;
+}
+
+const struct policy_rule *
+policy_match_any(const struct policy *policy, const struct sockaddr *remote)
+{
+    const struct policy_query query = {.direction = POLICY_OUTBOUND, .remote = remote};
+    struct condition_facts facts;
+
+    condition_facts(&query, &facts);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        bool plaintext =
+            rule->mode == POLICY_MODE_PLAINTEXT || rule->mode == POLICY_MODE_OBSERVE;
+
+        facts.remote.any_name = !plaintext;
+        if (rule->direction == POLICY_OUTBOUND &&
+            (!plaintext || is_for_everybody(rule->conditions)) &&
+            condition_holds(rule->conditions, CONDITION_REMOTE, &facts)) {
+            return rule;
+        }
+    }
+    return &policy->default_outbound;
+}
+
 const struct policy_rule *
 policy_rule_named(const struct policy *policy, enum policy_direction direction,
                   const char *name)

@@ -198,6 +198,18 @@ const struct policy_rule *policy_match(const struct policy *policy,
                                        const struct policy_query *query);
 
 /*
+ * Finds the rule of an outbound connection of which only the address is known: neither
+ * who has made it nor by which name.  A rule that does not leave it in plaintext may be
+ * about it if the address can be that of the rule's; one that does must be, whoever made
+ * it.
+ *
+ * Returns  a rule of this policy, never NULL.
+ * Safe     as policy_match().
+ */
+const struct policy_rule *policy_match_any(const struct policy *policy,
+                                           const struct sockaddr *remote);
+
+/*
  * Finds a rule by its direction and name, the first of several.
  *
  * Returns  NULL when there is none (the defaults have no name).

@@ -195,6 +195,15 @@ govern_connection(int fd, enum policy_direction direction,
     return ruling;
 }
 
+struct ruling
+govern_foreign(const union session_address *remote)
+{
+    reload_look();
+    struct ruling ruling = {.generation = generation_acquire()};
+    ruling.rule = policy_match_any(generation_policy(ruling.generation), &remote->any);
+    return ruling;
+}
+
 bool
 govern_may(int fd)
 {

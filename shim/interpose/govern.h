@@ -29,6 +29,9 @@ struct ruling govern_connection(int fd, enum policy_direction direction,
                                 const union session_address *local,
                                 const union session_address *remote, char *name);
 
+/* The same for an outbound one that another process has made; tells nobody. */
+struct ruling govern_foreign(const union session_address *remote);
+
 /* Whether the connection stays as it is. */
 bool govern_leaves_plaintext(const struct policy_rule *rule);
 

@@ -7,7 +7,6 @@
 
 #include "shim/interpose/govern.h"
 #include "shim/interpose/load.h"
-#include "shim/interpose/names.h"
 #include "shim/interpose/real.h"
 #include "shim/interpose/stdio.h"
 
@@ -164,11 +163,7 @@ tell(const struct policy_rule *rule, const union session_address *remote)
 static struct handle *
 judge(int fd, const union session_address *remote)
 {
-    char name[SESSION_NAME_LEN];
-    if (!names_find(remote, name)) {
-        name[0] = '\0';
-    }
-    RULING_SCOPE ruling = govern_connection(fd, POLICY_OUTBOUND, NULL, remote, name);
+    RULING_SCOPE ruling = govern_foreign(remote);
     if (govern_leaves_plaintext(ruling.rule)) {
         table_mark(fd, TABLE_UNMARKED);
         return NULL;

@@ -8,8 +8,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import PLAIN, Bed, equal, main  # noqa: E402
 
 
-def talk(bed: Bed, client, rule=""):
+def talk(bed: Bed, client, rule="", host="*"):
     bed.pair(default_outbound="plaintext")
+    if host != "*":
+        with open(bed.client_policy, encoding="ascii") as file:
+            bed.write("client.ini", file.read().replace("remote = *:", f"remote = {host}:"))
     if rule:
         bed.server_policy = bed.policy("server", f"[inbound test]\nlocal = *:*\n{rule}")
         bed.client_policy = bed.policy("client", f"[outbound test]\nremote = *:*\n{rule}"
@@ -48,6 +51,11 @@ def test_system(bed):
     is_told(talk(bed, "client_system"))
 
 
+def test_named(bed):
+    """The rule is about a name, which only the process that has connected it knows of."""
+    is_told(talk(bed, "client_loading", host="localhost"))
+
+
 def test_again(bed):
     is_told(talk(bed, "client_again"))
 
@@ -57,5 +65,5 @@ def test_plaintext(bed):
 
 
 if __name__ == "__main__":
-    main(globals(), needs_shim=["fork", "passed", "exec", "loading", "system",
+    main(globals(), needs_shim=["fork", "passed", "exec", "loading", "system", "named",
                                   "again"])

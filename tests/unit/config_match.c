@@ -334,6 +334,40 @@ first_match_wins(void **state)
     policy_free(policy);
 }
 
+/* Of a connection that another process has made: its program and name are not known. */
+static void
+whoever_made_it(void **state)
+{
+    static const char text[] =
+        "[shim]\ndefault_inbound=deny\ndefault_outbound=plaintext\n"
+        "[outbound some]\nremote=10.0.0.1:1\nprogram=/bin/a\nmode=plaintext\n"
+        "[outbound named]\nremote=old.internal:1-2\nmode=plaintext\n"
+        "[outbound all]\nremote=10.0.0.1:2\nmode=observe\n"
+        "[outbound net]\nremote=10.0.0.0/8:1-2\nservice=b\nmode=deny\n"
+        "[outbound name]\nremote=new.internal:3\nmode=deny\n"
+        "[inbound in]\nmode=deny\n";
+    static const struct {
+        const char *remote;
+        const char *want;
+    } cases[] = {
+        {"10.0.0.1 1", "net"},  {"10.0.0.1 2", "all"},     {"10.0.0.2 2", "net"},
+        {"10.0.0.1 3", "name"}, {"1.1.1.1 2", "default"},  {"1.1.1.1 3", "name"},
+        {"::1 3", "name"},      {"10.0.0.1 4", "default"},
+    };
+    struct policy *policy = policy_text_good(text);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        union socket remote;
+        const char *got = policy_match_any(policy, make(cases[i].remote, &remote))->name;
+
+        if (strcmp(got, cases[i].want) != 0) {
+            fail_msg("%s: want %s, got %s", cases[i].remote, cases[i].want, got);
+        }
+    }
+    policy_free(policy);
+}
+
 /* Without a uid in the query, it is the process's own. */
 static void
 own_user(void **state)
@@ -497,6 +531,7 @@ main(void)
         cmocka_unit_test(bad_patterns),
         cmocka_unit_test(texts_of_ends),
         cmocka_unit_test(first_match_wins),
+        cmocka_unit_test(whoever_made_it),
         cmocka_unit_test(own_user),
         cmocka_unit_test(nothing_is_allocated),
         cmocka_unit_test(directions_in_plaintext),

@@ -51,7 +51,7 @@ def all_say(sock, write, read, when):
 
 
 def connect_and_talk(sock, port):
-    sock.connect(("127.0.0.1", port))
+    sock.connect(("localhost", port))
     sock.sendall(b"first\n")
     same(read_exactly(sock, 6), b"hello\n", "the answer")
 
