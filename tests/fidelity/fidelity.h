@@ -126,7 +126,9 @@ char *t_before_bad_page(size_t len);
 /* Has the process take signal `number` with a counting handler; t_signals() counts. */
 void t_catch(int number, int flags);
 int t_signals(void);
-/* Sends this thread `number` once, after `ms`. */
-void t_signal_after(int number, int ms);
+/* Sends this thread `number` every `ms`, until t_signal_stop(): the first one may come
+ * before the call that it is for. */
+void t_signal_every(int number, int ms);
+void t_signal_stop(void);
 
 #endif

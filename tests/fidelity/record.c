@@ -69,15 +69,22 @@ t_signals(void)
     return signals_caught;
 }
 
+static timer_t signal_timer;
+
 void
-t_signal_after(int number, int ms)
+t_signal_every(int number, int ms)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
-    struct itimerspec when = {.it_value = {ms / 1000, ms % 1000 * 1000000L}};
-    timer_t timer;
+    struct timespec period = {ms / 1000, ms % 1000 * 1000000L};
     event._sigev_un._tid = gettid();
-    timer_create(CLOCK_MONOTONIC, &event, &timer);
-    timer_settime(timer, 0, &when, NULL);
+    timer_create(CLOCK_MONOTONIC, &event, &signal_timer);
+    timer_settime(signal_timer, 0, &(struct itimerspec){period, period}, NULL);
+}
+
+void
+t_signal_stop(void)
+{
+    timer_delete(signal_timer);
 }
 
 /* The guard goes on ringing: the first time the call may not have begun yet. */

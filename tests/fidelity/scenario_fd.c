@@ -302,10 +302,21 @@ run_shell(const char *command)
     return system(command); /* NOLINT(cert-env33-c) */
 }
 
+/* Only what is done with its handshake goes along without being asked for (README.md). */
+static void
+be_greeted(struct t *t)
+{
+    do {
+        t_await(t, t->fd, POLLIN);
+    } while (read(t->fd, buf, 1) < 0 && errno == EAGAIN);
+    t_say(t, "%c", buf[0]);
+}
+
 static void
 hand_down(struct t *t)
 {
     char command[60];
+    be_greeted(t);
     snprintf(command, sizeof(command), "printf said >&%d 2>/dev/null", t->fd);
     if (t->param == DOWN_CLOEXEC) {
         T(fcntl(t->fd, F_SETFD, FD_CLOEXEC));
@@ -330,6 +341,7 @@ hear_it(struct t *t)
 {
     size_t want = t->param == DOWN_CLOEXEC ? 5 : t->param == DOWN_COPY ? 17 : 13;
     size_t len = 0;
+    T(write(t->fd, "!", 1));
     while (len < want) {
         t_await(t, t->fd, POLLIN);
         ssize_t n = read(t->fd, buf + len, sizeof(buf) - len);
