@@ -15,9 +15,22 @@
 
 #define SENDFILE_MAX 0x7ffff000 /* sendfile(2), notes */
 
-/* Copies len bytes from a place in a file to the socket. Returns how many. */
+/* What is wrong with the file that is to be sent, as the kernel puts it. */
+static int
+source_error(int in, const off64_t *offset, int error)
+{
+    int mode = real.fcntl(in, F_GETFL);
+    if (mode < 0 || (mode & O_ACCMODE) == O_WRONLY) {
+        return -EBADF;
+    }
+    return offset == NULL && error == ESPIPE ? -EINVAL : -error;
+}
+
+/* Copies len bytes from a place in a file, which is that of offset or of the file itself
+ * (NULL), to the socket. Returns how many. */
 static ssize_t
-copy(struct handle *handle, int fd, int in, off64_t offset, size_t len)
+copy(struct handle *handle, int fd, int in, const off64_t *offset, off64_t start,
+     size_t len)
 {
     uint8_t *stage = record_stage_take();
     size_t done = 0;
@@ -25,13 +38,13 @@ copy(struct handle *handle, int fd, int in, off64_t offset, size_t len)
     if (stage == NULL) {
         return -ENOMEM;
     }
-    while (done < len) {
+    while (done < len || len == 0) {
         size_t step = len - done < RECORD_BATCH_PLAINTEXT_MAX
                           ? len - done
                           : RECORD_BATCH_PLAINTEXT_MAX;
-        ssize_t got = pread64(in, stage, step, offset + (off64_t)done);
+        ssize_t got = pread64(in, stage, step, start + (off64_t)done);
         if (got <= 0) {
-            result = got == 0 ? 0 : errno == ESPIPE ? -EINVAL : -errno;
+            result = got == 0 ? 0 : source_error(in, offset, errno);
             break;
         }
         struct iovec iov = {stage, (size_t)got};
@@ -45,25 +58,30 @@ copy(struct handle *handle, int fd, int in, off64_t offset, size_t len)
     return done > 0 ? (ssize_t)done : result;
 }
 
+/* Where sendfile() begins, -errno: without a system call when the program has said so. */
+static off64_t
+start_of(int in, const off64_t *offset)
+{
+    off64_t start = offset != NULL ? *offset : lseek64(in, 0, SEEK_CUR);
+    if (start >= 0) {
+        return start;
+    }
+    bool seeks = offset != NULL && lseek64(in, 0, SEEK_CUR) >= 0;
+    return source_error(in, offset, seeks ? EINVAL : errno);
+}
+
 static ssize_t
 send_file(struct handle *handle, int fd, int in, off64_t *offset, size_t len)
 {
     if (offset != NULL && !memory_is_there(offset)) {
         return -EFAULT;
     }
-    int mode = real.fcntl(in, F_GETFL);
-    if (mode < 0 || (mode & O_ACCMODE) == O_WRONLY) {
-        return -EBADF;
-    }
-    off64_t start = lseek64(in, 0, SEEK_CUR);
+    off64_t start = start_of(in, offset);
     if (start < 0) {
-        return offset != NULL ? -ESPIPE : -EINVAL;
+        return start;
     }
-    start = offset != NULL ? *offset : start;
-    if (start < 0) {
-        return -EINVAL;
-    }
-    ssize_t result = copy(handle, fd, in, start, len < SENDFILE_MAX ? len : SENDFILE_MAX);
+    len = len < SENDFILE_MAX ? len : SENDFILE_MAX;
+    ssize_t result = copy(handle, fd, in, offset, start, len);
     if (result > 0 && offset != NULL) {
         *offset = start + result;
     } else if (result > 0 && lseek64(in, start + result, SEEK_SET) < 0) {

@@ -3,28 +3,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/mman.h>
+
+enum {
+    KEPT = 2, /* what sendfile() has read lies in one while it is sealed in the other */
+};
 
 /* The library is loaded at start, so that initial-exec is possible: a load, no call. */
 #define PER_THREAD static __thread __attribute__((tls_model("initial-exec")))
 
-PER_THREAD uint8_t *mine;
-PER_THREAD volatile bool busy;
+PER_THREAD uint8_t *mine; /* KEPT areas, one after the other */
+PER_THREAD volatile unsigned taken;
 
 static pthread_key_t key;
 static bool key_made;
 
 static void
-unmap(void *stage)
-{
-    munmap(stage, RECORD_STAGE_LEN);
-}
-
-static void
-forget(void *stage)
+forget(void *areas)
 {
     mine = NULL;
-    unmap(stage);
+    munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
 }
 
 /* Before it has run (another library's constructor reads), areas are mapped each time. */
@@ -35,41 +34,58 @@ make_key(void)
 }
 
 static uint8_t *
-map(void)
+map(unsigned count)
 {
-    void *stage = mmap(NULL, RECORD_STAGE_LEN, PROT_READ | PROT_WRITE,
+    void *areas = mmap(NULL, (size_t)count * RECORD_STAGE_LEN, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    return stage == MAP_FAILED ? NULL : stage;
+    return areas == MAP_FAILED ? NULL : areas;
+}
+
+/* Whether this thread has its areas, now at least. */
+static bool
+have_mine(void)
+{
+    if (mine == NULL && key_made) {
+        uint8_t *areas = map(KEPT);
+
+        if (areas != NULL && pthread_setspecific(key, areas) != 0) {
+            munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
+            areas = NULL;
+        }
+        mine = areas;
+    }
+    return mine != NULL;
 }
 
 uint8_t *
 record_stage_take(void)
 {
-    if (busy || !key_made) {
-        return map();
-    }
-    busy = true;
-    atomic_signal_fence(memory_order_seq_cst);
-    if (mine == NULL) {
-        uint8_t *stage = map();
+    unsigned level = taken;
+    uint8_t *stage;
 
-        if (stage == NULL || pthread_setspecific(key, stage) != 0) {
-            busy = false;
-            return stage;
-        }
-        mine = stage;
+    taken = level + 1;
+    atomic_signal_fence(memory_order_seq_cst);
+    /* Who interrupts the very first one may be in the middle of making them. */
+    if (level < KEPT && (mine != NULL || (level == 0 && have_mine()))) {
+        return mine + (size_t)level * RECORD_STAGE_LEN;
     }
-    return mine;
+    stage = map(1);
+    if (stage == NULL) {
+        taken = level;
+    }
+    return stage;
 }
 
 void
 record_stage_give(uint8_t *stage)
 {
-    if (stage == mine) {
-        atomic_signal_fence(memory_order_seq_cst);
-        busy = false;
-    } else if (stage != NULL) {
-        unmap(stage);
+    if (stage == NULL) {
+        return;
     }
+    if (mine == NULL || stage < mine || stage >= mine + (size_t)KEPT * RECORD_STAGE_LEN) {
+        munmap(stage, RECORD_STAGE_LEN);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    taken--;
 }

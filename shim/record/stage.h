@@ -1,8 +1,9 @@
 /*
  * A staging area for one thread, where ciphertext lies between the kernel and the caller.
  *
- * It is mapped when a thread first needs it and unmapped when the thread ends.  A signal
- * handler that interrupts a thread in the middle of its work gets an area of its own.
+ * Two are mapped when a thread first needs one and unmapped when the thread ends: who has
+ * one may call what takes another.  A signal handler that interrupts a thread in the
+ * middle of its work gets one of its own, too.
  */
 #ifndef SHIM_RECORD_STAGE_H
 #define SHIM_RECORD_STAGE_H
@@ -17,7 +18,8 @@
 /*
  * Takes an area of RECORD_STAGE_LEN bytes; its content is undefined.
  *
- * Returns  the area, to be given back by the same thread; NULL when out of memory.
+ * Returns  the area, to be given back by the same thread, the last one first; NULL when
+ *          out of memory.
  * Safe     async-signal-safe but for a thread's very first use.
  */
 uint8_t *record_stage_take(void);
