@@ -1,7 +1,7 @@
 #include "shim/record/aead.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <wolfssl/options.h>
@@ -11,16 +11,23 @@
 #include <wolfssl/wolfcrypt/error-crypt.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
-#define CACHE_LINE_LEN 64
+/* What else is in an Aes, two thirds of it, is tables for processors without instructions
+ * for this: there it is made again for each record. */
+#if defined(WOLFSSL_AESNI)
+#define NEEDS_TABLES(aes) (!(aes)->use_aesni)
+#define HAS_INSTRUCTIONS(aes) ((aes)->use_aesni = 1)
+#elif defined(__aarch64__) && defined(WOLFSSL_ARMASM) &&                                 \
+    !defined(WOLFSSL_ARMASM_NO_HW_CRYPTO)
+#define NEEDS_TABLES(aes) (!(aes)->use_aes_hw_crypto || !(aes)->use_pmull_hw_crypto)
+#define HAS_INSTRUCTIONS(aes) ((aes)->use_aes_hw_crypto = (aes)->use_pmull_hw_crypto = 1)
+#else
+#define NEEDS_TABLES(aes) true
+#define HAS_INSTRUCTIONS(aes) ((void)(aes))
+#endif
 
-struct record_aead {
-    _Atomic uint64_t epoch; /* of the key that is expanded here; 0 = none */
-    bool has_aes;
-    union {
-        Aes aes;
-        ChaChaPoly_Aead chacha; /* lives for one record; here so that it gets wiped */
-    };
-};
+_Static_assert(sizeof(((Aes *)NULL)->key) == RECORD_AEAD_SCHEDULE_LEN &&
+                   sizeof(((Aes *)NULL)->gcm.H) == RECORD_AEAD_HASH_KEY_LEN,
+               "what is kept is all of it");
 
 size_t
 record_aead_key_len(uint8_t suite)
@@ -28,65 +35,72 @@ record_aead_key_len(uint8_t suite)
     return suite == RECORD_AES_128_GCM ? 16 : 32;
 }
 
-struct record_aead *
-record_aead_new(void)
-{
-    size_t len =
-        (sizeof(struct record_aead) + CACHE_LINE_LEN - 1) & ~(size_t)(CACHE_LINE_LEN - 1);
-    struct record_aead *aead = aligned_alloc(CACHE_LINE_LEN, len);
-
-    if (aead != NULL) {
-        memset(aead, 0, len);
-    }
-    return aead;
-}
-
 void
-record_aead_free(struct record_aead *aead)
+record_aead_done(struct record_aead *aead)
 {
-    if (aead == NULL) {
-        return;
-    }
-    if (aead->has_aes) {
-        wc_AesFree(&aead->aes);
-    }
     wc_ForceZero(aead, sizeof(*aead));
-    free(aead);
 }
 
-/* Expands the AES key if it is not the one that is there. */
+/* Makes aes, and keeps of it what is worth keeping. */
 static int
-expand(struct record_aead *aead, uint8_t suite, const struct record_dir *dir)
+expand(Aes *aes, struct record_aead *aead, uint8_t suite, const struct record_dir *dir)
 {
-    if (aead->epoch == dir->epoch) {
-        return 0;
-    }
     /* A fork in the middle of this must not find the new epoch with half a key. */
     aead->epoch = 0;
-    if (!aead->has_aes && wc_AesInit(&aead->aes, NULL, INVALID_DEVID) != 0) {
+    if (wc_AesInit(aes, NULL, INVALID_DEVID) != 0 ||
+        wc_AesGcmSetKey(aes, dir->key, (word32)record_aead_key_len(suite)) != 0) {
         return -EIO;
     }
-    aead->has_aes = true;
-    if (wc_AesGcmSetKey(&aead->aes, dir->key, (word32)record_aead_key_len(suite)) != 0) {
-        return -EIO;
+    if (!NEEDS_TABLES(aes)) {
+        memcpy(aead->schedule, aes->key, sizeof(aead->schedule));
+        memcpy(aead->hash_key, aes->gcm.H, sizeof(aead->hash_key));
+        atomic_signal_fence(memory_order_seq_cst);
+        aead->epoch = dir->epoch;
     }
-    aead->epoch = dir->epoch;
     return 0;
 }
 
+/* The key of dir, ready for use; to be wiped with wipe(). */
 static int
-chacha(ChaChaPoly_Aead *state, const struct record_dir *dir,
-       const struct record_aead_job *job, int is_encrypt,
+prepare(Aes *aes, struct record_aead *aead, uint8_t suite, const struct record_dir *dir)
+{
+    memset(aes, 0, sizeof(*aes));
+    if (aead->epoch != dir->epoch) {
+        return expand(aes, aead, suite, dir);
+    }
+    memcpy(aes->key, aead->schedule, sizeof(aead->schedule));
+    memcpy(aes->gcm.H, aead->hash_key, sizeof(aead->hash_key));
+    aes->keylen = (int)record_aead_key_len(suite);
+    aes->rounds = (word32)aes->keylen / 4 + 6; /* FIPS 197, section 5 */
+    HAS_INSTRUCTIONS(aes);
+    return 0;
+}
+
+static void
+wipe(Aes *aes)
+{
+    bool has_tables = NEEDS_TABLES(aes);
+
+    wc_ForceZero(aes->key, sizeof(aes->key));
+    wc_ForceZero(&aes->gcm, has_tables ? sizeof(aes->gcm) : sizeof(aes->gcm.H));
+}
+
+static int
+chacha(const struct record_dir *dir, const struct record_aead_job *job, int is_encrypt,
        uint8_t tag[RECORD_AEAD_TAG_LEN])
 {
-    if (wc_ChaCha20Poly1305_Init(state, dir->key, job->nonce, is_encrypt) != 0 ||
-        wc_ChaCha20Poly1305_UpdateAad(state, job->aad, (word32)job->aad_len) != 0 ||
-        wc_ChaCha20Poly1305_UpdateData(state, job->data, job->data, (word32)job->len) !=
+    ChaChaPoly_Aead state;
+    int err = 0;
+
+    if (wc_ChaCha20Poly1305_Init(&state, dir->key, job->nonce, is_encrypt) != 0 ||
+        wc_ChaCha20Poly1305_UpdateAad(&state, job->aad, (word32)job->aad_len) != 0 ||
+        wc_ChaCha20Poly1305_UpdateData(&state, job->data, job->data, (word32)job->len) !=
             0 ||
-        wc_ChaCha20Poly1305_Final(state, tag) != 0) {
-        return -EIO;
+        wc_ChaCha20Poly1305_Final(&state, tag) != 0) {
+        err = -EIO;
     }
-    return 0;
+    wc_ForceZero(&state, sizeof(state));
+    return err;
 }
 
 int
@@ -94,49 +108,56 @@ record_aead_seal(struct record_aead *aead, uint8_t suite, const struct record_di
                  const struct record_aead_job *job)
 {
     if (suite == RECORD_CHACHA20_POLY1305) {
-        return chacha(&aead->chacha, dir, job, CHACHA20_POLY1305_AEAD_ENCRYPT, job->tag);
+        return chacha(dir, job, CHACHA20_POLY1305_AEAD_ENCRYPT, job->tag);
     }
-    int err = expand(aead, suite, dir);
+    Aes aes;
+    int err = prepare(&aes, aead, suite, dir);
 
     if (err == 0 &&
-        wc_AesGcmEncrypt(&aead->aes, job->data, job->data, (word32)job->len, job->nonce,
+        wc_AesGcmEncrypt(&aes, job->data, job->data, (word32)job->len, job->nonce,
                          RECORD_NONCE_LEN, job->tag, RECORD_AEAD_TAG_LEN, job->aad,
                          (word32)job->aad_len) != 0) {
         err = -EIO;
+    }
+    wipe(&aes);
+    return err;
+}
+
+static int
+open_chacha(const struct record_dir *dir, const struct record_aead_job *job)
+{
+    uint8_t tag[RECORD_AEAD_TAG_LEN];
+
+    int err = chacha(dir, job, CHACHA20_POLY1305_AEAD_DECRYPT, tag);
+    if (err == 0 && wc_ChaCha20Poly1305_CheckTag(job->tag, tag) != 0) {
+        err = -EBADMSG;
     }
     return err;
 }
 
 static int
-open_in_place(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
-              const struct record_aead_job *job)
+open_aes(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
+         const struct record_aead_job *job)
 {
-    int err;
+    Aes aes;
+    int err = prepare(&aes, aead, suite, dir);
 
-    if (suite == RECORD_CHACHA20_POLY1305) {
-        uint8_t tag[RECORD_AEAD_TAG_LEN];
-
-        err = chacha(&aead->chacha, dir, job, CHACHA20_POLY1305_AEAD_DECRYPT, tag);
-        if (err == 0 && wc_ChaCha20Poly1305_CheckTag(job->tag, tag) != 0) {
-            err = -EBADMSG;
-        }
-        return err;
+    if (err == 0) {
+        err = wc_AesGcmDecrypt(&aes, job->data, job->data, (word32)job->len, job->nonce,
+                               RECORD_NONCE_LEN, job->tag, RECORD_AEAD_TAG_LEN, job->aad,
+                               (word32)job->aad_len);
+        err = err == 0 ? 0 : err == AES_GCM_AUTH_E ? -EBADMSG : -EIO;
     }
-    err = expand(aead, suite, dir);
-    if (err != 0) {
-        return err;
-    }
-    err = wc_AesGcmDecrypt(&aead->aes, job->data, job->data, (word32)job->len, job->nonce,
-                           RECORD_NONCE_LEN, job->tag, RECORD_AEAD_TAG_LEN, job->aad,
-                           (word32)job->aad_len);
-    return err == 0 ? 0 : err == AES_GCM_AUTH_E ? -EBADMSG : -EIO;
+    wipe(&aes);
+    return err;
 }
 
 int
 record_aead_open(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
                  const struct record_aead_job *job)
 {
-    int err = open_in_place(aead, suite, dir, job);
+    int err = suite == RECORD_CHACHA20_POLY1305 ? open_chacha(dir, job)
+                                                : open_aes(aead, suite, dir, job);
 
     if (err != 0) {
         wc_ForceZero(job->data, job->len);

@@ -25,9 +25,7 @@ struct record_aead_job {
 /* Returns the length of the suite's key in bytes. */
 size_t record_aead_key_len(uint8_t suite);
 
-/* Returns an expanded key that is none yet, or NULL when out of memory. */
-struct record_aead *record_aead_new(void);
-void record_aead_free(struct record_aead *aead); /* wipes it; NULL is fine */
+void record_aead_done(struct record_aead *aead); /* wipes it: it is zeros, as at first */
 
 /*
  * Seals or opens with the key in dir, whose lock the caller holds.

@@ -46,7 +46,7 @@ import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_l
     to->len = from->len;
     to->leftover = from->leftover;
     to->sentinel = from->sentinel != 0;
-    to->touched = true;
+    to->touched = RECORD_TOUCHED;
     to->closed = from->closed;
     to->error = from->error;
     to->bytes = from->bytes;
@@ -86,11 +86,8 @@ record_import(struct record_conn *to, const struct record *from)
         record_done(rec);
         return -EINVAL;
     }
-    err = record_conn_init(to, rec, to->rx_buffer, to->tx_buffer);
-    if (err != 0) {
-        record_done(rec);
-    }
-    return err;
+    record_conn_init(to, rec, to->rx_buffer, to->tx_buffer);
+    return 0;
 }
 
 int
@@ -111,14 +108,13 @@ record_move(struct record_conn *to, struct record_conn *from, int fd)
     if (err == 0) {
         err = record_lock_init(&to->rec->tx.lock);
     }
-    if (err == 0) {
-        err = record_conn_init(to, to->rec, to->rx_buffer, to->tx_buffer);
-    }
     if (err != 0) {
         return err;
     }
+    record_conn_init(to, to->rec, to->rx_buffer, to->tx_buffer);
     copy_buffer(to->rx_buffer, from->rx_buffer, &to->rec->rx);
     copy_buffer(to->tx_buffer, from->tx_buffer, &to->rec->tx);
+    memcpy(record_ticket(to), record_ticket(from), to->rec->ticket_len);
     leave_behind(&from->rec->rx);
     leave_behind(&from->rec->tx);
     return 0;

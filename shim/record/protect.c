@@ -113,7 +113,7 @@ record_protect_seal(struct record_conn *conn, uint8_t type, uint8_t *buf, size_t
         .len = inner_len,
         .tag = buf + prefix + inner_len,
     };
-    err = record_aead_seal(conn->tx_aead, rec->suite, &rec->tx, &job);
+    err = record_aead_seal(&conn->tx_aead, rec->suite, &rec->tx, &job);
     if (err != 0) {
         return err;
     }
@@ -162,7 +162,7 @@ record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
         .len = inner_len,
         .tag = buf + prefix + inner_len,
     };
-    int err = record_aead_open(conn->rx_aead, rec->suite, &rec->rx, &job);
+    int err = record_aead_open(&conn->rx_aead, rec->suite, &rec->rx, &job);
     if (err != 0) {
         *alert =
             err == -EBADMSG ? RECORD_ALERT_BAD_RECORD_MAC : RECORD_ALERT_INTERNAL_ERROR;

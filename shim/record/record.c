@@ -16,7 +16,7 @@
 #include "shim/record/start.h"
 
 /* The struct is in memory shared with processes that may have another build of us. */
-_Static_assert(sizeof(struct record) == 832,
+_Static_assert(sizeof(struct record) == 448,
                "the layout of struct record is an interface");
 
 struct record_io record_io;
@@ -75,11 +75,12 @@ record_start(struct record *rec, uint16_t version, enum record_suite suite,
 }
 
 void
-record_give_ticket(struct record *rec, const uint8_t *message, size_t len)
+record_give_ticket(struct record_conn *conn, const uint8_t *message, size_t len)
 {
-    if (rec->version == RECORD_TLS_1_3 && len <= sizeof(rec->ticket)) {
-        memcpy(rec->ticket, message, len);
-        rec->ticket_len = (uint16_t)len;
+    if (conn->rec->version == RECORD_TLS_1_3 && len > 0 && len <= RECORD_TICKET_LEN_MAX) {
+        memcpy(record_ticket(conn), message, len);
+        conn->rec->tx.touched = RECORD_TOUCHED;
+        conn->rec->ticket_len = (uint16_t)len;
     }
 }
 
@@ -99,30 +100,19 @@ record_done(struct record *rec)
     done_dir(&rec->tx);
 }
 
-int
+void
 record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
                  uint8_t *tx_buffer)
 {
-    *conn = (struct record_conn){
-        .rec = rec,
-        .rx_buffer = rx_buffer,
-        .tx_buffer = tx_buffer,
-        .rx_aead = record_aead_new(),
-        .tx_aead = record_aead_new(),
-    };
-    if (conn->rx_aead == NULL || conn->tx_aead == NULL) {
-        record_conn_done(conn);
-        return -ENOMEM;
-    }
-    return 0;
+    *conn =
+        (struct record_conn){.rec = rec, .rx_buffer = rx_buffer, .tx_buffer = tx_buffer};
 }
 
 void
 record_conn_done(struct record_conn *conn)
 {
-    record_aead_free(conn->rx_aead);
-    record_aead_free(conn->tx_aead);
-    conn->rx_aead = conn->tx_aead = NULL;
+    record_aead_done(&conn->rx_aead);
+    record_aead_done(&conn->tx_aead);
 }
 
 /* Only whole pages are given back; the buffers need not be aligned. */
@@ -139,21 +129,34 @@ give_back(uint8_t *buf, size_t len)
     }
 }
 
-static void
-trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len)
+/* Returns whether there are pages left. */
+static bool
+trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len,
+     size_t kept)
 {
     RECORD_LOCK_SCOPE lock = {0};
 
+    if (dir->touched == 0) {
+        return false;
+    }
     /* A buffer in use is as good as full: the next call will do. */
-    if (record_lock_try(&lock, conn, dir, -1) == 0 && dir->touched && dir->len == 0) {
-        dir->touched = false;
+    if (record_lock_try(&lock, conn, dir, -1) != 0 || dir->len > 0 || kept > 0) {
+        return true;
+    }
+    if (dir->touched > 0 && --dir->touched == 0) {
         give_back(buf, len);
     }
+    return dir->touched > 0;
 }
 
-void
+bool
 record_trim(struct record_conn *conn)
 {
-    trim(conn, &conn->rec->rx, conn->rx_buffer, RECORD_RX_BUFFER_LEN);
-    trim(conn, &conn->rec->tx, conn->tx_buffer, RECORD_TX_BUFFER_LEN);
+    struct record *rec = conn->rec;
+
+    bool rx = trim(conn, &rec->rx, conn->rx_buffer, RECORD_RX_BUFFER_LEN, 0);
+    bool tx =
+        trim(conn, &rec->tx, conn->tx_buffer, RECORD_TX_BUFFER_LEN, rec->ticket_len);
+
+    return rx || tx;
 }

@@ -33,9 +33,10 @@
 
 /* Sizes of the two buffers that belong to a record; untouched pages cost nothing. */
 #define RECORD_RX_BUFFER_LEN 69632 /* one record, or what is peeked at of several */
-#define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages */
+#define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages; a ticket */
 
-#define RECORD_TICKET_LEN_MAX 382 /* of our own NewSessionTicket messages */
+#define RECORD_TICKET_LEN_MAX 384 /* of our own NewSessionTicket messages */
+#define RECORD_TX_QUEUE_LEN (RECORD_TX_BUFFER_LEN - RECORD_TICKET_LEN_MAX)
 
 enum record_suite {
     RECORD_AES_128_GCM,
@@ -97,7 +98,8 @@ struct record_dir {
      * tx: sealed bytes that the kernel has not taken yet. */
     bool leftover;
     uint8_t sentinel;    /* rx: bytes of a consumed record left in the kernel (0 or 1) */
-    bool touched;        /* this direction's buffer has pages to give back */
+    uint8_t touched;     /* this direction's buffer has pages to give back: looks at
+                            it, by record_trim(), until they are */
     _Atomic bool closed; /* rx: close_notify came; tx: close_notify was sealed */
     _Atomic int error;   /* negative errno that ended this direction, 0 while alive */
     _Atomic uint64_t bytes; /* plaintext delivered or accepted so far */
@@ -116,8 +118,7 @@ struct record {
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
     uint16_t ticket_len; /* 0 = none waits. TLS 1.3 server: goes out before our first
-                            data; lock of tx */
-    uint8_t ticket[RECORD_TICKET_LEN_MAX];
+                            data; at the end of the buffer of tx, under its lock */
     struct record_dir rx, tx;
 };
 
@@ -130,14 +131,22 @@ struct record_count {
     _Atomic uint64_t records;
 } __attribute__((aligned(64)));
 
-struct record_aead; /* expanded key of one direction; private to record/ */
+#define RECORD_AEAD_SCHEDULE_LEN 240
+#define RECORD_AEAD_HASH_KEY_LEN 16
+
+/* The expanded key of one direction; private to record/. All zeros: none yet. */
+struct record_aead {
+    _Atomic uint64_t epoch; /* of the key that is expanded here; 0 = none */
+    uint8_t schedule[RECORD_AEAD_SCHEDULE_LEN];
+    uint8_t hash_key[RECORD_AEAD_HASH_KEY_LEN];
+};
 
 /* One process's view of a record. Zeroed by record_conn_init. */
 struct record_conn {
     struct record *rec;
     uint8_t *rx_buffer; /* RECORD_RX_BUFFER_LEN bytes, zero pages at first */
     uint8_t *tx_buffer; /* RECORD_TX_BUFFER_LEN bytes */
-    struct record_aead *rx_aead, *tx_aead; /* expanded keys, under the direction's lock */
+    struct record_aead rx_aead, tx_aead;   /* under the direction's lock */
     struct record_count *_Atomic rx_count; /* the owner's; NULL = nobody counts */
     struct record_count *_Atomic tx_count;
 };
@@ -170,7 +179,7 @@ int record_start(struct record *rec, uint16_t version, enum record_suite suite,
  *
  * To be called before the record is used.
  */
-void record_give_ticket(struct record *rec, const uint8_t *message, size_t len);
+void record_give_ticket(struct record_conn *conn, const uint8_t *message, size_t len);
 
 bool record_ticket_waits(const struct record_conn *conn); /* a hint, without the lock */
 
@@ -187,11 +196,11 @@ int record_send_ticket(struct record_conn *conn, int fd)
 /* Wipes all secrets and destroys the locks; nobody may be using the record. */
 void record_done(struct record *rec);
 
-/* Binds this process's view. Returns 0 or -ENOMEM. */
-int record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
-                     uint8_t *tx_buffer);
+/* Binds this process's view. */
+void record_conn_init(struct record_conn *conn, struct record *rec, uint8_t *rx_buffer,
+                      uint8_t *tx_buffer);
 
-/* Wipes and frees the expanded keys; the record and its buffers are the owner's. */
+/* Wipes the expanded keys; the record and its buffers are the owner's. */
 void record_conn_done(struct record_conn *conn);
 
 /*
@@ -310,7 +319,14 @@ void record_cut(struct record_conn *conn, int fd, uint8_t alert, int err);
 /* From here on a FIN reads as end of stream: the program itself shut the reading side. */
 void record_ignore_input(struct record_conn *conn);
 
-/* Gives back the pages of buffers that hold nothing (madvise); cheap when none do. */
-void record_trim(struct record_conn *conn);
+/*
+ * Gives back the pages (madvise) of buffers that hold nothing, and did not when this was
+ * called the last time, nor in between; cheap when there are none.
+ *
+ * Returns  whether there are pages left that may go the next time.
+ */
+bool record_trim(struct record_conn *conn);
+
+#define RECORD_TOUCHED 2 /* until record_trim() has been called so often */
 
 #endif

@@ -41,7 +41,7 @@ record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len)
     struct record_dir *tx = &conn->rec->tx;
 
     memcpy(conn->tx_buffer, buf, len);
-    tx->touched = true;
+    tx->touched = RECORD_TOUCHED;
     tx->start = 0;
     set_len(tx, len);
 }
@@ -77,12 +77,12 @@ record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_
         tx->start = 0;
     }
     size_t end = (size_t)tx->start + tx->len;
-    if (end + len + record_protect_overhead(conn->rec) > RECORD_TX_BUFFER_LEN) {
+    if (end + len + record_protect_overhead(conn->rec) > RECORD_TX_QUEUE_LEN) {
         return -ENOBUFS;
     }
     uint8_t *buf = conn->tx_buffer + end;
 
-    tx->touched = true;
+    tx->touched = RECORD_TOUCHED;
     memcpy(buf + record_protect_prefix(conn->rec), data, len);
     ssize_t sealed = record_protect_seal(conn, type, buf, len);
     if (sealed < 0) {

@@ -11,15 +11,17 @@
 #include "shim/record/record.h"
 #include "shim/record/send.h"
 #include "shim/record/stage.h"
+#include "shim/record/start.h"
 
 /* Others would not mean the same for ciphertext (MSG_OOB), or not for a stage (ZEROCOPY).
  */
 #define FLAGS_PASSED (MSG_NOSIGNAL | MSG_MORE)
 
-/* One overhead is enough for each record of a batch; and the stage holds it. */
-_Static_assert(RECORD_STAGE_LEN >= RECORD_TICKET_LEN_MAX + 64 +
-                                       RECORD_BATCH_PLAINTEXT_MAX +
-                                       RECORD_BATCH_COUNT * 64,
+/* One overhead is enough for each record of a batch; and the stage holds it, as does the
+ * queue. */
+_Static_assert(RECORD_TX_QUEUE_LEN >= RECORD_TICKET_LEN_MAX + 64 +
+                                          RECORD_BATCH_PLAINTEXT_MAX +
+                                          RECORD_BATCH_COUNT * 64,
                "a ticket and a sealed batch fit the stage");
 
 /*
@@ -50,7 +52,7 @@ seal_ticket(struct record_conn *conn, uint8_t *stage)
         return 0;
     }
     __atomic_store_n(&rec->ticket_len, 0, __ATOMIC_RELAXED);
-    memcpy(stage + record_protect_prefix(rec), rec->ticket, len);
+    memcpy(stage + record_protect_prefix(rec), record_ticket(conn), len);
     return record_protect_seal(conn, RECORD_TYPE_HANDSHAKE, stage, len);
 }
 
@@ -208,7 +210,7 @@ record_send_ticket(struct record_conn *conn, int fd)
     size_t len = rec->ticket_len;
 
     __atomic_store_n(&rec->ticket_len, 0, __ATOMIC_RELAXED);
-    return record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, rec->ticket, len);
+    return record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, record_ticket(conn), len);
 }
 
 int

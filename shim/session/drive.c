@@ -156,6 +156,9 @@ open_session(struct handle *handle, int fd, short *events)
             return fail(handle, fd, EPROTO, handshake_why(handle->handshake));
         }
         handle->handed_over = true;
+        size_t ticket_len;
+        const uint8_t *ticket = handshake_ticket(handle->handshake, &ticket_len);
+        record_give_ticket(&handle->conn, ticket, ticket_len);
         handle->chain = handshake_take_chain(handle->handshake);
         handle->resume_number = handshake_resume_number(handle->handshake);
         session->opened_ms = session_now_ms();

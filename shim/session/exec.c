@@ -114,13 +114,8 @@ session_adopt(int memfd, struct ruling (*find)(const char *name, bool is_server)
         system_calls.close(memfd);
         return handle;
     }
-    if (record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
-                         handle->conn.tx_buffer) < 0) {
-        static const struct policy_rule no_memory = {.name = "",
-                                                     .mode = POLICY_MODE_DENY};
-        ruling_done(&handle->ruling);
-        handle->ruling.rule = &no_memory;
-    }
+    record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
+                     handle->conn.tx_buffer);
     return handle;
 }
 

@@ -136,8 +136,8 @@ inherit(struct handle *handle, void *context)
         return;
     }
     /* Another thread may have been at work on the expanded keys: make them anew. */
-    (void)record_conn_init(&handle->conn, &handle->session->record,
-                           handle->conn.rx_buffer, handle->conn.tx_buffer);
+    record_conn_init(&handle->conn, &handle->session->record, handle->conn.rx_buffer,
+                     handle->conn.tx_buffer);
 }
 
 void

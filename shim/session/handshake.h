@@ -77,6 +77,9 @@ bool handshake_is_held(struct handshake *handshake);
  */
 int handshake_hand_over(struct handshake *handshake);
 
+/* Server: the ticket that was made then, for record_give_ticket(); len 0 = none. */
+const uint8_t *handshake_ticket(const struct handshake *handshake, size_t *len);
+
 /* The secret under which a server of TLS 1.3 sends its certificates (RFC 8446
  * section 7.1), for a tool that shows what it sends; 48 bytes, of which the suite's hash
  * has so many. Zeros before the ServerHello. */

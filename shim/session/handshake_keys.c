@@ -109,3 +109,10 @@ handshake_flight_secret(const struct handshake *handshake)
 {
     return handshake->flight_secret;
 }
+
+const uint8_t *
+handshake_ticket(const struct handshake *handshake, size_t *len)
+{
+    *len = handshake->resume.ticket_len;
+    return handshake->resume.ticket;
+}

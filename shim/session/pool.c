@@ -11,7 +11,7 @@
 #include "shim/session/table.h"
 
 enum {
-    SLAB_COUNT = 32,  /* sessions in a shared slab */
+    SLAB_COUNT = 64,  /* sessions in a shared slab: they fill their pages */
     ALONE_COUNT = 16, /* sessions of a process that get a slab each */
     PAGE = 4096,
 };

@@ -297,13 +297,9 @@ write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *cha
 }
 
 static void
-give_ticket(const struct resume *resume, WOLFSSL *ssl, const struct chain *chain)
+make_ticket(struct resume *resume, WOLFSSL *ssl, const struct chain *chain)
 {
-    uint8_t message[RECORD_TICKET_LEN_MAX];
-    size_t len = write_message(resume, ssl, chain, message);
-    if (len > 0) {
-        record_give_ticket(&resume->session->record, message, len);
-    }
+    resume->ticket_len = (uint16_t)write_message(resume, ssl, chain, resume->ticket);
 }
 
 /* ---- client --------------------------------------------------------------------------
@@ -473,7 +469,7 @@ resume_prepare_next(struct resume *resume, WOLFSSL *ssl, struct chain *chain)
         return keep(resume, ssl, chain);
     }
     if (resume->session->version == TLS_1_3 && can_serve) {
-        give_ticket(resume, ssl, chain);
+        make_ticket(resume, ssl, chain);
     }
     return 0;
 }

@@ -31,6 +31,8 @@ struct resume {
     uint16_t offered_version;         /* client: of the session offered; 0 = none */
     uint16_t offered_group;           /* client: the same */
     uint8_t ticket_iv[TICKET_IV_LEN]; /* server: of the one ticket that was accepted */
+    uint16_t ticket_len;              /* server, TLS 1.3: of the next one; 0 = none */
+    uint8_t ticket[RECORD_TICKET_LEN_MAX]; /* the message, for the record to send */
 };
 
 /* Makes what processes share, before the first fork; without it there are no tickets. */
@@ -68,7 +70,7 @@ struct chain *resume_chain(struct resume *resume, WOLFSSL *ssl);
 
 /*
  * After the handshake, version and cipher are known, and the record has its keys: a
- * server has its ticket sent, a client keeps what the session may be resumed with.
+ * server makes its ticket, a client keeps what the session may be resumed with.
  *
  *   chain  in  of the peer
  *

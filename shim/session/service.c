@@ -13,6 +13,7 @@
 #include "shim/session/system.h"
 #include "shim/session/table.h"
 #include "shim/session/thread.h"
+#include "shim/session/trim.h"
 
 enum {
     GRACE_MS = 5,        /* for the program's own threads to drive a new session */
@@ -141,6 +142,7 @@ serve(void *unused)
         }
         if (atomic_load(&table_count) > 0) {
             reload_look();
+            trim_look();
         }
         if (recheck_is_due()) {
             (void)recheck_run();

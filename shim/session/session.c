@@ -93,13 +93,11 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     if (result == 0) {
         result = record_init(&session->record);
     }
-    if (result == 0) {
-        result = record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
-                                  handle->conn.tx_buffer);
-    }
     if (result < 0) {
         return result;
     }
+    record_conn_init(&handle->conn, &session->record, handle->conn.rx_buffer,
+                     handle->conn.tx_buffer);
     handle->ruling = ruling_copy(ruling);
     session->magic = SESSION_MAGIC;
     session->layout = sizeof(*session);

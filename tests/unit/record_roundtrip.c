@@ -180,6 +180,33 @@ done_wipes_the_secrets(void **state)
     }
 }
 
+/* The expanded keys of a process, too; and what is used for a record does not stay. */
+static void
+done_wipes_the_expanded_keys(void **state)
+{
+    (void)state;
+    static const struct record_aead none;
+    struct pair pair;
+    char byte;
+
+    pair_init(&pair, &suite_cases[0]);
+    assert_int_equal(side_write(&pair.a, "x", 1), 1);
+    settle(pair.a.fd, pair.b.fd);
+    assert_int_equal(side_read(&pair.b, &byte, 1), 1);
+    assert_memory_not_equal(&pair.a.conn.tx_aead, &none, sizeof(none));
+    assert_memory_not_equal(&pair.b.conn.rx_aead, &none, sizeof(none));
+    record_conn_done(&pair.a.conn);
+    record_conn_done(&pair.b.conn);
+    assert_memory_equal(&pair.a.conn.tx_aead, &none, sizeof(none));
+    assert_memory_equal(&pair.b.conn.rx_aead, &none, sizeof(none));
+    /* Whoever goes on has them made anew. */
+    assert_int_equal(side_write(&pair.a, "y", 1), 1);
+    settle(pair.a.fd, pair.b.fd);
+    assert_int_equal(side_read(&pair.b, &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    pair_done(&pair);
+}
+
 int
 main(void)
 {
@@ -189,6 +216,7 @@ main(void)
         cmocka_unit_test(vectors),
         cmocka_unit_test(start_refuses_what_it_does_not_know),
         cmocka_unit_test(done_wipes_the_secrets),
+        cmocka_unit_test(done_wipes_the_expanded_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

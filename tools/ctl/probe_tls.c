@@ -217,20 +217,19 @@ ask_for_answer(struct probe_wire *wire, struct session *session,
     if (buffers == MAP_FAILED) {
         return;
     }
-    if (record_conn_init(&conn, &session->record, buffers,
-                         (uint8_t *)buffers + RECORD_RX_BUFFER_LEN) == 0) {
-        if (handshake_hand_over(handshake) == 0) {
-            enum probe_answer answer = answer_of(wire, session, &conn);
+    record_conn_init(&conn, &session->record, buffers,
+                     (uint8_t *)buffers + RECORD_RX_BUFFER_LEN);
+    if (handshake_hand_over(handshake) == 0) {
+        enum probe_answer answer = answer_of(wire, session, &conn);
 
-            if (answer == PROBE_REFUSED) {
-                refused_after(session, result);
-            }
-            if (result->answer != PROBE_NOT_ASKED || answer == PROBE_REFUSED) {
-                result->answer = answer;
-            }
+        if (answer == PROBE_REFUSED) {
+            refused_after(session, result);
         }
-        record_conn_done(&conn);
+        if (result->answer != PROBE_NOT_ASKED || answer == PROBE_REFUSED) {
+            result->answer = answer;
+        }
     }
+    record_conn_done(&conn);
     munmap(buffers, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN);
 }
 

@@ -265,21 +265,19 @@ open_record(struct probe_watch *watch, const uint8_t *secret)
         wc_ForceZero(&keys, sizeof(keys));
         return;
     }
-    if (record_conn_init(&conn, &record, NULL, NULL) == 0) {
-        if (record_start(&record, 0x0304, suite->aead, suite->hash_len, &keys, &keys) ==
-                0 &&
-            record_protect_check(&record, watch->record, &alert) ==
-                (ssize_t)watch->record_len &&
-            record_protect_open(&conn, watch->record, watch->record_len, &content,
-                                &alert) == 0) {
-            watch->done = false;
-            watch->seq++;
-            if (content.type == RECORD_HANDSHAKE) {
-                add_messages(watch, content.data, content.len);
-            }
+    record_conn_init(&conn, &record, NULL, NULL);
+    if (record_start(&record, 0x0304, suite->aead, suite->hash_len, &keys, &keys) == 0 &&
+        record_protect_check(&record, watch->record, &alert) ==
+            (ssize_t)watch->record_len &&
+        record_protect_open(&conn, watch->record, watch->record_len, &content, &alert) ==
+            0) {
+        watch->done = false;
+        watch->seq++;
+        if (content.type == RECORD_HANDSHAKE) {
+            add_messages(watch, content.data, content.len);
         }
-        record_conn_done(&conn);
     }
+    record_conn_done(&conn);
     record_done(&record);
     wc_ForceZero(&keys, sizeof(keys));
 }
