@@ -35,12 +35,10 @@ is_ignored(const struct record *rec, uint8_t level, uint8_t alert)
                                           : level == RECORD_ALERT_WARNING;
 }
 
-/*
- * Makes poll and recv see what a FIN makes; nothing goes out on the wire.  Where the FIN
- * is there already it would only be a second event for those who wait for edges.
- */
-static void
-end_input(int fd)
+/* Where the FIN is there already it would only be a second event for those who wait for
+ * edges. */
+void
+record_alert_end_input(int fd)
 {
     uint8_t byte;
 
@@ -63,7 +61,6 @@ record_alert_received(struct record_conn *conn, int fd,
 
     if (alert == RECORD_ALERT_CLOSE_NOTIFY) {
         rec->rx.closed = true;
-        end_input(fd);
         return -ESHUTDOWN;
     }
     if (is_ignored(rec, level, alert)) {

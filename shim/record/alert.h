@@ -37,11 +37,15 @@ void record_alert_send(struct record_conn *conn, int fd, uint8_t level, uint8_t 
 /*
  * Works on an alert of the peer; the caller holds the lock of rx.
  *
- * Returns  0 go on; -ESHUTDOWN it was close_notify: rx->closed is set; -ECONNRESET it was
+ * Returns  0 go on; -ESHUTDOWN it was close_notify: rx->closed is set, and once it has
+ *          left the kernel record_alert_end_input() is to be called; -ECONNRESET it was
  *          fatal, -EPROTO it was no alert: both directions have ended.
  */
 int record_alert_received(struct record_conn *conn, int fd,
                           const struct record_content *content)
     __attribute__((warn_unused_result));
+
+/* Makes poll and recv see what a FIN makes; nothing goes out on the wire. */
+void record_alert_end_input(int fd);
 
 #endif

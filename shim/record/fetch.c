@@ -105,6 +105,17 @@ deliver(struct record_conn *conn, int fd, uint8_t *buf, size_t len,
     return RECORD_FETCH_MORE;
 }
 
+/* How much to ask the kernel for, to get that much plaintext. No more than full records:
+ * with the beginning of another one the next read would have to put it together. */
+static size_t
+wanted(const struct record *rec, size_t left)
+{
+    size_t overhead = record_protect_overhead(rec);
+    size_t full = RECORD_BATCH_COUNT * (RECORD_PLAINTEXT_MAX + overhead);
+
+    return left < full - overhead ? left + overhead : full;
+}
+
 int
 record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
 {
@@ -112,9 +123,7 @@ record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
      * Every complete record among left + overhead bytes fits: each one has at least that
      * overhead, and there is at least one.
      */
-    size_t overhead = record_protect_overhead(conn->rec);
-    size_t want =
-        pos->left < RECORD_STAGE_LEN - overhead ? pos->left + overhead : RECORD_STAGE_LEN;
+    size_t want = wanted(conn->rec, pos->left);
     uint8_t *stage = record_stage_take();
 
     if (stage == NULL) {
@@ -125,6 +134,7 @@ record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
     record_stage_give(stage);
 
     if (step == -ESHUTDOWN) {
+        record_alert_end_input(fd);
         return 0;
     }
     return step == RECORD_FETCH_MORE && (size_t)n < want ? RECORD_FETCH_SHORT : step;
@@ -150,23 +160,49 @@ fill(struct record_conn *conn, int fd, size_t want)
 }
 
 /*
- * Takes the byte that was left in the kernel.  It is there: it has been peeked at, and
- * only we read; anything else means that the stream is lost.
+ * Takes bytes of opened records out of the kernel, without a copy: tcp(7), MSG_TRUNC.
+ * They are there: they have been peeked at, and only we read; anything else means that
+ * the stream is lost.
+ *
+ *   unused  out  as long, for kernels that do copy
  */
 static int
-take_sentinel(struct record_conn *conn, int fd)
+drop(struct record_conn *conn, int fd, uint8_t *unused, size_t len)
 {
-    struct record_dir *rx = &conn->rec->rx;
-    uint8_t byte;
+    const int flags = MSG_TRUNC | MSG_DONTWAIT;
 
-    if (rx->sentinel == 0) {
-        return 0;
-    }
-    rx->sentinel = 0;
-    if (pull(conn, fd, &byte, 1, 0) != 1) {
+    if (len > 0 && record_io.recv(fd, unused, len, flags) != (ssize_t)len) {
         return record_fail_alert(conn, fd, RECORD_ALERT_INTERNAL_ERROR, -EPROTO);
     }
     return 0;
+}
+
+/* With it goes whatever is left of a stream that has ended. */
+static int
+take_sentinel(struct record_conn *conn, int fd)
+{
+    uint32_t len = conn->rec->rx.sentinel;
+
+    conn->rec->rx.sentinel = 0;
+    int err = drop(conn, fd, conn->rx_buffer, len);
+    if (err == 0 && conn->rec->rx.closed) {
+        record_alert_end_input(fd);
+    }
+    return err;
+}
+
+/* Has opened records stay in the kernel, for what is kept of them. */
+static int
+leave(struct record_conn *conn, int fd, uint8_t *unused, size_t len)
+{
+#ifdef MTLS_SABOTAGE_SENTINEL
+    return drop(conn, fd, unused, len);
+#else
+    (void)fd;
+    (void)unused;
+    conn->rec->rx.sentinel += (uint32_t)len;
+    return 0;
+#endif
 }
 
 /* Deals with the complete record in the buffer; with the sentinel set it is for keeping.
@@ -228,6 +264,7 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
             return (int)n;
         }
         rx->sentinel = flags == MSG_PEEK;
+        rx->small_reads |= pos != NULL;
     }
     return finish(conn, fd, (size_t)total, pos);
 }
@@ -248,63 +285,135 @@ record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos)
     return take_sentinel(conn, fd);
 }
 
-/*
- * Copies the sentinel and the whole record behind it to buf; takes nothing.  Returns the
- * record's length, 0 when it is not there, not whole, too long, or none at all: that is
- * for record_fetch_one() to find.
- */
-static size_t
-look_behind_sentinel(struct record_conn *conn, int fd, uint8_t *buf)
-{
-    const int flags = MSG_PEEK | MSG_DONTWAIT;
-    const ssize_t header_len = 1 + RECORD_HEADER_LEN;
-    uint8_t alert;
-
-    if (record_io.recv(fd, buf, (size_t)header_len, flags) != header_len) {
-        return 0;
-    }
-    ssize_t total = record_protect_check(conn->rec, buf + 1, &alert);
-    if (total < 0 || (size_t)total + conn->rec->rx.len > RECORD_RX_BUFFER_LEN ||
-        record_io.recv(fd, buf, 1 + (size_t)total, flags) != 1 + total) {
-        return 0;
-    }
-    return (size_t)total;
-}
-
-/* Adds plaintext to the leftover. */
+/* Adds plaintext to the leftover, which has room for it. */
 static void
-add_leftover(struct record_conn *conn, const struct record_content *content)
+add_leftover(struct record_conn *conn, const uint8_t *data, size_t len)
 {
     struct record_dir *rx = &conn->rec->rx;
 
-    if (rx->start + rx->len + content->len > RECORD_RX_BUFFER_LEN) {
+    if (rx->start + rx->len + len > RECORD_RX_BUFFER_LEN) {
         memmove(conn->rx_buffer, conn->rx_buffer + rx->start, rx->len);
         rx->start = 0;
     }
-    memcpy(conn->rx_buffer + rx->start + rx->len, content->data, content->len);
-    rx->len += (uint32_t)content->len;
+    memcpy(conn->rx_buffer + rx->start + rx->len, data, len);
+    rx->len += (uint32_t)len;
+    rx->leftover = true;
+    rx->touched = RECORD_TOUCHED;
 }
 
-/* As record_fetch_extend(), with room for the sentinel and a record. */
+/*
+ * Opens the records in the len bytes that were peeked at, as far as they are whole and
+ * there is room for what is in them: first in pos (NULL: nowhere), then in the leftover.
+ *
+ *   done  out  the length of what was opened: it is still in the kernel
+ *
+ * Returns  as record_control_handle() for the last one; 0 there was none.
+ */
+static int
+open_peeked(struct record_conn *conn, int fd, uint8_t *buf, size_t len,
+            struct record_iov *pos, size_t *done)
+{
+    struct record_dir *rx = &conn->rec->rx;
+    int kind = 0;
+
+    for (*done = 0; len - *done >= RECORD_HEADER_LEN && kind >= 0;) {
+        struct record_content content;
+        size_t overhead = record_protect_overhead(conn->rec);
+        ssize_t total = check_header(conn, fd, buf + *done);
+
+        if (total < 0) {
+            return (int)total;
+        }
+        if ((size_t)total > len - *done ||
+            (size_t)total - overhead > RECORD_RX_BUFFER_LEN - rx->len) {
+            break;
+        }
+        kind = open_record(conn, fd, buf + *done, (size_t)total, &content);
+        *done += (size_t)total;
+        if (kind > 0) {
+            size_t room = pos != NULL && pos->left > 0 ? pos->left : 0;
+            size_t fits = content.len < room ? content.len : room;
+
+            if (fits > 0) {
+                record_iov_scatter(pos, content.data, fits);
+            }
+            if (fits < content.len) {
+                add_leftover(conn, content.data + fits, content.len - fits);
+            }
+        }
+    }
+    return kind;
+}
+
+/* As record_fetch_ahead(), with room for what is peeked at. */
+static int
+look_ahead(struct record_conn *conn, int fd, struct record_iov *pos, uint8_t *buf)
+{
+    struct record_dir *rx = &conn->rec->rx;
+    size_t want = wanted(conn->rec, SIZE_MAX);
+    size_t done;
+
+    ssize_t n = pull(conn, fd, buf, want, MSG_PEEK);
+    if (n <= 0) {
+        return (int)n;
+    }
+    rx->start = 0;
+    int kind = open_peeked(conn, fd, buf, (size_t)n, pos, &done);
+    if (pos != NULL) {
+        rx->small_reads = rx->leftover;
+    }
+    if (rx->leftover) {
+        int err = leave(conn, fd, buf, done);
+
+        return err != 0 ? err : RECORD_FETCH_MORE;
+    }
+    if (kind < 0 && kind != -ESHUTDOWN) {
+        return kind;
+    }
+    rx->sentinel = (uint32_t)done;
+    int err = take_sentinel(conn, fd);
+    if (err != 0 || kind == -ESHUTDOWN) {
+        return err;
+    }
+    if (done == 0) {
+        return record_fetch_one(conn, fd, pos);
+    }
+    return done == (size_t)n && done < want ? RECORD_FETCH_SHORT : RECORD_FETCH_MORE;
+}
+
+int
+record_fetch_ahead(struct record_conn *conn, int fd, struct record_iov *pos)
+{
+    uint8_t *stage = record_stage_take();
+
+    if (stage == NULL) {
+        return -ENOMEM;
+    }
+    int step = look_ahead(conn, fd, pos, stage);
+    record_stage_give(stage);
+    return step;
+}
+
+/* As record_fetch_extend(), with room for the sentinel and for records. */
 static bool
 extend(struct record_conn *conn, int fd, uint8_t *buf)
 {
-    struct record_content content;
+    struct record_dir *rx = &conn->rec->rx;
+    size_t room = RECORD_RX_BUFFER_LEN - rx->len;
+    size_t want = wanted(conn->rec, room);
+    size_t done = 0;
 
-    size_t total = look_behind_sentinel(conn, fd, buf);
-    if (total == 0) {
+    /* One byte will do: a longer sentinel would have to be copied. */
+    if (drop(conn, fd, buf, rx->sentinel - 1) != 0) {
         return false;
     }
-    /* Discards, without a copy, all but the last byte: tcp(7). */
-    if (record_io.recv(fd, buf, total, MSG_TRUNC | MSG_DONTWAIT) != (ssize_t)total) {
-        record_fail_alert(conn, fd, RECORD_ALERT_INTERNAL_ERROR, -EPROTO);
+    rx->sentinel = 1;
+    ssize_t n = record_io.recv(fd, buf, 1 + want, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 1) {
         return false;
     }
-    int kind = open_record(conn, fd, buf + 1, total, &content);
-    if (kind > 0) {
-        add_leftover(conn, &content);
-    }
-    return kind >= 0;
+    int kind = open_peeked(conn, fd, buf + 1, (size_t)n - 1, NULL, &done);
+    return leave(conn, fd, buf, done) == 0 && kind >= 0 && done > 0;
 }
 
 bool

@@ -30,6 +30,19 @@ int record_fetch_many(struct record_conn *conn, int fd, struct record_iov *pos)
     __attribute__((warn_unused_result));
 
 /*
+ * Opens what records there are without taking them out of the kernel, and delivers what
+ * fits; the rest is leftover, and its records are the sentinel.  For who reads less than
+ * a record at a time: two system calls for many reads, where record_fetch_one() needs
+ * several for each record.  Nothing is kept when it is called.
+ *
+ *   pos  in/out  as above; NULL: deliver nothing
+ *
+ * Returns  as above.
+ */
+int record_fetch_ahead(struct record_conn *conn, int fd, struct record_iov *pos)
+    __attribute__((warn_unused_result));
+
+/*
  * Gets one record, going on with one that is kept incomplete.  It is delivered when it is
  * sure to fit, else kept as leftover, with the sentinel in the kernel.
  *
@@ -46,8 +59,8 @@ int record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *p
     __attribute__((warn_unused_result));
 
 /*
- * Opens the record behind what is kept as leftover, and adds it to that; the sentinel is
- * its last byte then.  Only a record that has come as a whole, and fits.
+ * Opens the records behind what is kept as leftover, and adds them to that, as far as
+ * they have come as a whole, and fit; the sentinel is longer by them then.
  *
  * Returns  true: there may be more; false: nothing was done, or it was the last one.
  */

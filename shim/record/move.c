@@ -45,12 +45,16 @@ import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_l
     to->start = from->start;
     to->len = from->len;
     to->leftover = from->leftover;
-    to->sentinel = from->sentinel != 0;
+    to->sentinel = from->sentinel;
+    to->small_reads = from->small_reads;
     to->touched = RECORD_TOUCHED;
     to->closed = from->closed;
     to->error = from->error;
     to->bytes = from->bytes;
     if (to->error > 0 || to->start > buffer_len || to->len > buffer_len - to->start) {
+        return false;
+    }
+    if (to->sentinel > buffer_len) {
         return false;
     }
     return to->leftover || (to->start == 0 && to->len <= record_len) ||

@@ -1,13 +1,14 @@
-/* What waits in the kernel's receive queue behind the record that was assembled. */
+/* How much plaintext there is: leftover, and what waits in the kernel behind it. */
 #ifndef SHIM_RECORD_QUEUE_H
 #define SHIM_RECORD_QUEUE_H
 
 #include "shim/record/record.h"
 
 /*
- * Counts the plaintext of the complete records in the queue, without taking any out; the
- * caller holds the lock of rx, which has leftover.  It is exact for what fits a staging
- * area; of more than that the rest is taken to be full records.
+ * Counts the plaintext that has come; the caller holds the lock of rx, which has
+ * leftover.  It is exact up to half of what leftover has room for: records are opened
+ * into it, once, however often this is asked.  Of more than that the rest is taken to be
+ * full records.
  *
  * Programs rely on it both ways: one that reads exactly as much as FIONREAD says is not
  * to wait for long, and one that has read as much takes an edge-triggered fd for empty

@@ -25,7 +25,8 @@ assemble(struct record_conn *conn, int fd)
         if (rx->closed) {
             return 0;
         }
-        int step = record_fetch_one(conn, fd, NULL);
+        int step = rx->len > 0 ? record_fetch_one(conn, fd, NULL)
+                               : record_fetch_ahead(conn, fd, NULL);
         if (step <= 0) {
             return step;
         }
@@ -65,8 +66,11 @@ step_on(struct record_conn *conn, int fd, struct record_iov *pos)
     if (rx->closed) {
         return 0;
     }
-    return rx->len > 0 ? record_fetch_one(conn, fd, pos)
-                       : record_fetch_many(conn, fd, pos);
+    if (rx->len > 0) {
+        return record_fetch_one(conn, fd, pos);
+    }
+    return rx->small_reads ? record_fetch_ahead(conn, fd, pos)
+                           : record_fetch_many(conn, fd, pos);
 }
 
 /*
@@ -130,8 +134,7 @@ record_available(struct record_conn *conn, int fd)
     if (record_lock_take(&lock, conn, &conn->rec->rx, fd) != 0) {
         return 0;
     }
-    return assemble(conn, fd) == 1 ? conn->rec->rx.len + record_queue_plaintext(conn, fd)
-                                   : 0;
+    return assemble(conn, fd) == 1 ? record_queue_plaintext(conn, fd) : 0;
 }
 
 int

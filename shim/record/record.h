@@ -96,8 +96,9 @@ struct record_dir {
     uint32_t len;   /* its length */
     /* rx: ciphertext of an incomplete record or, with leftover set, plaintext.
      * tx: sealed bytes that the kernel has not taken yet. */
+    uint32_t sentinel; /* rx: bytes of opened records that were left in the kernel */
     bool leftover;
-    uint8_t sentinel;    /* rx: bytes of a consumed record left in the kernel (0 or 1) */
+    bool small_reads;    /* rx: the last record did not fit what the program asked for */
     uint8_t touched;     /* this direction's buffer has pages to give back: looks at
                             it, by record_trim(), until they are */
     _Atomic bool closed; /* rx: close_notify came; tx: close_notify was sealed */
