@@ -12,7 +12,7 @@ import threading
 import time
 
 from programs import BIG
-from variants import BUILD, HOST, cpu_of, machine_cpu
+from machine import BUILD, HOST, cpu_of, machine_cpu
 
 LOAD = os.path.join(BUILD, "tests", "bench", "load")
 REDIS_ASK = ["-q", "GET nothing\r\n", "-e", "$-1\r\n"]

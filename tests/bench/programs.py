@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 
-from variants import BUILD, HOST, SUITE, nginx_tls
+from machine import BUILD, HOST, SUITE
+from proxies import nginx_tls
 
 SMALL, BIG = 612, 1 << 20  # bytes of the files that nginx serves
 

@@ -6,7 +6,8 @@ import re
 import statistics
 
 from rows import ALL
-from variants import PROXIES, VARIANTS
+from proxies import PROXIES
+from variants import VARIANTS
 
 TARGETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "targets")
 CPU = {"cpu_s_per_GB": "cpu-s/GB", "cpu_s_per_M": "cpu-s/million", "cpu_ms_each": "cpu-ms each"}

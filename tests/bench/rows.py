@@ -1,6 +1,8 @@
 """The rows. To add one: a server in programs.py if it is new, a load in loads.py, a line here,
 and what is to be reached in the file targets."""
 
+import shutil
+
 import loads
 import programs
 import scale
@@ -95,4 +97,4 @@ def why_not(name, row, variant):
         return "the program has no TLS of its own"
     gone = variants.missing(variant) or (row.program and programs.lacking(row.program))
     return gone or next((f"{tool} is not installed" for tool in row.needs
-                         if not variants.shutil.which(tool)), None)
+                         if not shutil.which(tool)), None)

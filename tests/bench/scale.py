@@ -10,6 +10,7 @@ import subprocess
 import loads
 import programs
 import variants
+from machine import procs
 
 BYTES = "16384"  # of an answer
 ASK = ["-q", "a request", "-b", BYTES]
@@ -80,7 +81,7 @@ class Futexes:
         self.strace = subprocess.Popen(["strace", "-f", "-c", "-e", "trace=futex", "-o",
                                         self.path, "-p", str(self.pid)],
                                        stderr=subprocess.DEVNULL)
-        variants.procs.wait_until(self._all_traced, "strace to be attached")
+        procs.wait_until(self._all_traced, "strace to be attached")
 
     def _all_traced(self):
         for task in os.listdir(f"/proc/{self.pid}/task"):

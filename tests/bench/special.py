@@ -11,7 +11,7 @@ import time
 import loads
 import programs
 import variants
-from variants import BUILD, HOST, procs
+from machine import BUILD, HOST, SUITE, files_max, procs, rss_of
 
 LIBRARY = os.path.join(BUILD, "lib", "libmtls_shim.so")
 SETTLE_SECONDS = 15
@@ -19,7 +19,7 @@ SETTLE_SECONDS = 15
 
 def idle(bench, names, _):
     """Server and proxy memory for each of 10,000 connections at rest, by resident size."""
-    count = min(2000 if bench.seconds < 1 else 10000, variants.files_max() // 2 - 500)
+    count = min(2000 if bench.seconds < 1 else 10000, files_max() // 2 - 500)
     stacks, clients = {}, []
     try:
         for name in names:
@@ -46,8 +46,8 @@ def idle(bench, names, _):
 
 def settled(stacks):
     time.sleep(SETTLE_SECONDS)
-    return {name: (variants.rss_of(stack.server.pid),
-                   sum(variants.rss_of(proxy.pid) for proxy in stack.proxies))
+    return {name: (rss_of(stack.server.pid),
+                   sum(rss_of(proxy.pid) for proxy in stack.proxies))
             for name, stack in stacks.items()}
 
 
@@ -71,7 +71,7 @@ def preloaded(bench, name):
     env = {"PATH": os.environ["PATH"]}
     if name == "shim":
         policy = bench.write("alone.ini", variants.POLICY.format(
-            port=1, relay=2, suite=variants.SUITE, tickets="on"))
+            port=1, relay=2, suite=SUITE, tickets="on"))
         env.update(LD_PRELOAD=LIBRARY, MTLS_SHIM_POLICY=policy)
     return env
 

@@ -45,7 +45,7 @@ printf '#!/bin/sh\n: >"%s/started"\nexec sleep 60\n' "$TMP" >"$TMP/bin/redis-ben
 PATH=$TMP/bin:$PATH bench ended --only size,get-c1 --variants plain,shim &
 run=$!
 tap_pid "$run"
-wait_for 20 test -e "$TMP/started" || true
+check "it has come to the load" wait_for 120 test -e "$TMP/started"
 pid=$(pgrep -f "tests/bench/run .*$TMP/ended" | head -n 1)
 kill -TERM "$pid"
 status=0
