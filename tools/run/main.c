@@ -34,6 +34,8 @@ static const char help[] =
     "126 PROGRAM cannot be shimmed or run, 127 PROGRAM was not found.\n"
     "See mtls-run(1).\n";
 
+static FILE *errors; /* where messages go */
+
 struct options {
     const char *policy;
     const char *service;
@@ -44,14 +46,14 @@ struct options {
 static int
 say_refusal(const struct target_refusal *refusal)
 {
-    fprintf(stderr, "mtls-run: %s\n", refusal->text);
+    fprintf(errors, "mtls-run: %s\n", refusal->text);
     return refusal->status;
 }
 
 static void
 warn_of_version(const struct run_library *library)
 {
-    fprintf(stderr,
+    fprintf(errors,
             "mtls-run: warning: %s is of version %s, mtls-run of %s: was an "
             "installation or upgrade cut short?\n",
             library->path, run_preload_version(library), MTLS_SHIM_VERSION);
@@ -110,14 +112,14 @@ parse_options(int argc, char **argv, struct options *options)
         case 'V':
             return show_version();
         default:
-            fprintf(stderr, "mtls-run: %s: %s\n%s", argv[optind - 1],
+            fprintf(errors, "mtls-run: %s: %s\n%s", argv[optind - 1],
                     c == ':' ? "needs a value" : "unknown option", usage);
             return TARGET_EXIT_OWN;
         }
     }
     options->command = argv + optind;
     if (options->command[0] == NULL) {
-        fprintf(stderr, "mtls-run: no PROGRAM given\n%s", usage);
+        fprintf(errors, "mtls-run: no PROGRAM given\n%s", usage);
         return TARGET_EXIT_OWN;
     }
     return -1;
@@ -149,7 +151,7 @@ policy_path(const char *given, char path[PATH_MAX])
 static int
 check_policy(const char *path)
 {
-    struct policy_report report = {policy_report_to_file, stderr, 0};
+    struct policy_report report = {policy_report_to_file, errors, 0};
     struct policy *policy = policy_load(path, &report);
 
     for (size_t i = 0; policy != NULL && i < policy->identity_count; i++) {
@@ -188,7 +190,7 @@ static void
 tell_interpreter(void *context, const char *path)
 {
     (void)context;
-    fprintf(stderr, "mtls-run: interpreter %s\n", path);
+    fprintf(errors, "mtls-run: interpreter %s\n", path);
 }
 
 static const struct target_visitor teller = {tell_interpreter, NULL};
@@ -210,7 +212,7 @@ prepare(const struct options *options, const char *program)
         warn_of_version(&library);
     }
     if (options->verbose) {
-        fprintf(stderr, "mtls-run: library %s\nmtls-run: program %s\n", library.path,
+        fprintf(errors, "mtls-run: library %s\nmtls-run: program %s\n", library.path,
                 program);
     }
     if (run_preload_check(program, &library, options->verbose ? &teller : NULL,
@@ -219,21 +221,21 @@ prepare(const struct options *options, const char *program)
     }
     rc = policy_path(options->policy, policy);
     if (rc != 0) {
-        fprintf(stderr, "mtls-run: the policy's path: %s\n", strerror(-rc));
+        fprintf(errors, "mtls-run: the policy's path: %s\n", strerror(-rc));
         return POLICY_EXIT_CONFIG;
     }
     if (options->verbose) {
-        fprintf(stderr, "mtls-run: policy %s\n", policy);
+        fprintf(errors, "mtls-run: policy %s\n", policy);
     }
     problems = check_policy(policy);
     if (problems != 0) {
-        fprintf(stderr, "mtls-run: %s was not started: %d problem%s in the policy %s\n",
+        fprintf(errors, "mtls-run: %s was not started: %d problem%s in the policy %s\n",
                 program, problems, problems == 1 ? "" : "s", policy);
         return POLICY_EXIT_CONFIG;
     }
     rc = set_environment(options, library.path, policy);
     if (rc != 0) {
-        fprintf(stderr, "mtls-run: LD_PRELOAD=%s: %s\n", library.path,
+        fprintf(errors, "mtls-run: LD_PRELOAD=%s: %s\n", library.path,
                 rc == -EINVAL ? "the path may hold neither spaces nor colons"
                               : strerror(-rc));
         return TARGET_EXIT_OWN;
@@ -243,24 +245,24 @@ prepare(const struct options *options, const char *program)
 
 /* Under inetd the peer of the connection would read what we say, and in plaintext. */
 static void
-say_nothing_to_a_peer(void)
+choose_errors(void)
 {
     int domain;
     socklen_t len = sizeof(domain);
+    errors = stderr;
     if (getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
         domain != AF_UNIX) {
-        FILE *nowhere = fopen("/dev/null", "we");
-        if (nowhere == NULL) {
+        errors = fopen("/dev/null", "we"); /* fd 2 itself is the program's */
+        if (errors == NULL) {
             exit(TARGET_EXIT_OWN);
         }
-        stderr = nowhere; /* fd 2 itself is the program's */
     }
 }
 
 int
 main(int argc, char **argv)
 {
-    say_nothing_to_a_peer();
+    choose_errors();
     struct options options = {0};
     struct target_refusal refusal;
     char program[PATH_MAX];
@@ -275,11 +277,11 @@ main(int argc, char **argv)
     }
     if (mode != NULL && strcmp(mode, "off") == 0) {
         if (options.verbose) {
-            fprintf(stderr, "mtls-run: MTLS_SHIM=off: %s is started untouched\n",
+            fprintf(errors, "mtls-run: MTLS_SHIM=off: %s is started untouched\n",
                     program);
         }
     } else if (mode != NULL && strcmp(mode, "on") != 0 && mode[0] != '\0') {
-        fprintf(stderr, "mtls-run: MTLS_SHIM=%s: must be on or off\n", mode);
+        fprintf(errors, "mtls-run: MTLS_SHIM=%s: must be on or off\n", mode);
         return POLICY_EXIT_CONFIG;
     } else {
         status = prepare(&options, program);
@@ -290,6 +292,6 @@ main(int argc, char **argv)
     /* Not execv: a script without "#!" goes to the shell, as everywhere else. */
     execvp(program, options.command);
     status = errno == ENOENT ? TARGET_EXIT_NOT_FOUND : TARGET_EXIT_REFUSED;
-    fprintf(stderr, "mtls-run: %s: %s\n", program, strerror(errno));
+    fprintf(errors, "mtls-run: %s: %s\n", program, strerror(errno));
     return status;
 }
