@@ -40,6 +40,7 @@ check_kind(int fd, struct file *file)
         return -EFBIG;
     }
     file->mode = status.st_mode & 07777;
+    file->owner = status.st_uid;
     file->len = (size_t)status.st_size;
     return 0;
 }

@@ -14,6 +14,7 @@ struct file {
     uint8_t *data; /* len bytes and a NUL behind them */
     size_t len;
     mode_t mode; /* permission bits */
+    uid_t owner;
 };
 
 /*

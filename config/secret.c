@@ -11,6 +11,16 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/memory.h>
 
+/* A program that is not root can be given root's file by its group alone: Kubernetes does
+ * so with secrets (fsGroup), Debian with the group ssl-cert. An ACL looks the same. */
+static bool
+is_private(const struct file *file)
+{
+    mode_t others = file->mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
+
+    return others == 0 || (others == S_IRGRP && file->owner == 0);
+}
+
 int
 secret_read(const struct problem_place *place, struct file *file)
 {
@@ -19,7 +29,7 @@ secret_read(const struct problem_place *place, struct file *file)
     if (rc != 0) {
         return problem_in(place, "%s", file_error(rc));
     }
-    if ((file->mode & 066) != 0) {
+    if (!is_private(file)) {
         problem_in(place, "its mode %04o lets group or others in: chmod 600 %s",
                    (unsigned)file->mode, place->file);
         file_done(file);

@@ -9,7 +9,8 @@
 #include "config/problem.h"
 
 /*
- * Reads a file that is nobody else's business: not open to group or others.
+ * Reads a file that is nobody else's business: not open to others, and to its group for
+ * reading only, and only if root owns it.
  *
  *   file  out  to be released with file_done()
  *
@@ -22,7 +23,8 @@ int secret_read_line(const struct problem_place *place, struct file *file);
 
 /*
  * Reads a private key: PEM or DER, PKCS#8 or the traditional form, decrypted with the
- * passphrase where it is encrypted.  Neither file may be open to group or others.
+ * passphrase where it is encrypted.  Neither file may be open to others, see
+ * secret_read().
  *
  *   place       in   the key's file; gets problems
  *   passphrase  in   the passphrase's file; its file is NULL without one

@@ -81,8 +81,19 @@ same "nothing on stdout" "" "$("$ctl" check changed.ini 2>/dev/null || true)"
 changed 's/web.key/none.key/; s/ca.pem/web.pem/'
 check "files too: the key" says 78 "^changed.ini:8: .*/none.key: No such file" "$ctl" check changed.ini
 check "files too: the trust" says 78 "^changed.ini:9: .*/web.pem: .*CA" "$ctl" check changed.ini
-chmod 640 web.key
-check "an open key" says 78 "^policy.ini:8: .*/web.key: .*0640.*chmod 600" "$ctl" check policy.ini
+chmod 644 web.key
+check "an open key" says 78 "^policy.ini:8: .*/web.key: .*0644.*chmod 600" "$ctl" check policy.ini
+if [ "$(id -u)" -eq 0 ]; then
+    chmod 640 web.key
+    check "a key of root's that its group may read" "$ctl" check policy.ini
+    chmod 660 web.key
+    check "... and write" says 78 "0660.*chmod 600" "$ctl" check policy.ini
+    chown nobody web.key
+    chmod 640 web.key
+    check "a key of somebody else's that a group may read" says 78 "0640.*chmod 600" \
+        "$ctl" check policy.ini
+    chown root web.key
+fi
 chmod 600 web.key
 check "no such policy" says 78 "^nowhere.ini: .*No such file" "$ctl" check nowhere.ini
 check "a directory" says 78 "^$TMP: .*directory" "$ctl" check "$TMP"
