@@ -11,6 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 WOLFSSL_SRC ?=
+INIH_SRC ?=
 SANITIZE ?=
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
@@ -31,7 +32,12 @@ INIH_A = $(firstword $(wildcard /usr/lib/*/libinih.a /usr/lib/libinih.a) libinih
 
 YAJL_A = $(firstword $(wildcard /usr/lib/*/libyajl_s.a /usr/lib/libyajl_s.a) -lyajl)
 
-_CPPFLAGS := -D_GNU_SOURCE -I. -isystem $(WOLFSSL)/include -DMTLS_SHIM_VERSION='"$(VERSION)"'
+# The loader of the C library that is compiled for; of what the compiler would link.
+loader = $(shell $(1) -\#\#\# -o x -x c /dev/null 2>&1 | tr -d '"' | \
+    sed -n 's/.*-dynamic-linker \([^ ]*\).*/\1/p' | head -n 1)
+
+_CPPFLAGS := -D_GNU_SOURCE -I. -isystem $(WOLFSSL)/include -DMTLS_SHIM_VERSION='"$(VERSION)"' \
+    -DMTLS_SHIM_LOADER='"$(call loader,$(CC))"'
 _CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasing \
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
     -Wvla -Werror -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
@@ -70,7 +76,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-cpython deb check-deb soak programs memcheck test unit demo demo-ops bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-container check-cpython container deb check-deb soak programs memcheck test unit demo demo-ops bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -87,7 +93,7 @@ $(BUILD)/setup.stamp: tools/setup.sh
 	$(Q)tools/setup.sh build
 	$(Q)touch $@
 
-$(WOLFSSL_A): tools/build-wolfssl.sh tools/fetch-wolfssl.sh | $(BUILD)/setup.stamp
+$(WOLFSSL_A): tools/build-wolfssl.sh | $(BUILD)/setup.stamp
 	$(Q)WOLFSSL_SRC='$(WOLFSSL_SRC)' tools/build-wolfssl.sh $(BUILD)/wolfssl
 	$(Q)touch $@
 
@@ -126,6 +132,67 @@ $(CTL): $(call objs,$(CTL_SRC) $(TARGET_SRC) tools/run/preload.c) $(LOWER_OBJ)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(YAJL_A)
+
+# ---- for containers ---------------------------------------------------------------
+
+# A folder that holds all that an image needs. mtls-run is static there, so that it runs
+# in any image, and linked with musl: glibc cannot do without its own shared libraries.
+CONTAINER := $(BUILD)/container/mtls-shim
+MUSL := $(BUILD)/musl
+MUSL_CC ?= musl-gcc
+MUSL_LIBS := $(MUSL)/wolfssl/install/lib/libwolfssl.a $(MUSL)/inih/install/lib/libinih.a
+MUSL_RUN_OBJ := $(patsubst %.c,$(MUSL)/obj/%.o,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
+STRIP ?= strip
+
+container: $(CONTAINER)/mtls-run $(CONTAINER)/entrypoint $(CONTAINER)/glibc/libmtls_shim.so \
+    $(CONTAINER)/LICENSE  ## fill build/container/mtls-shim, for images
+
+$(MUSL)/wolfssl/install/lib/libwolfssl.a: $(WOLFSSL_A) | $(BUILD)/setup-container.stamp
+	$(Q)CC='$(MUSL_CC)' WOLFSSL_SRC='$(or $(WOLFSSL_SRC),$(BUILD)/wolfssl/src)' \
+	    tools/build-wolfssl.sh $(MUSL)/wolfssl
+	$(Q)touch $@
+
+$(MUSL)/inih/install/lib/libinih.a: tools/build-inih.sh | $(BUILD)/setup-container.stamp
+	$(Q)CC='$(MUSL_CC)' INIH_SRC='$(INIH_SRC)' tools/build-inih.sh $(MUSL)/inih
+
+$(MUSL)/obj/%.o: %.c $(MUSL_LIBS) Makefile
+	@echo "  MUSL  $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(addprefix -isystem $(MUSL)/,wolfssl/install/include inih/install/include) \
+	    $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) -fno-exceptions $(CFLAGS) -c -o $@ $<
+
+$(CONTAINER)/mtls-run: $(MUSL_RUN_OBJ)
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MUSL_CC) -static -s $(_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSL_LIBS)
+
+$(CONTAINER)/glibc/libmtls_shim.so: $(SHIM)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(STRIP) --strip-unneeded -o $@ $<
+	$(Q)chmod 644 $@
+
+$(CONTAINER)/entrypoint: tools/container/entrypoint
+	$(Q)$(INSTALL) -D -m 755 $< $@
+
+$(CONTAINER)/LICENSE: LICENSE
+	$(Q)$(INSTALL) -D -m 644 $< $@
+
+$(BUILD)/container/root: tests/lib/debian_root.sh | $(BUILD)/setup-container.stamp
+	@echo "  ROOT  $@"
+	$(Q)tests/lib/debian_root.sh $@ bookworm socat
+
+SCHEMAS := $(BUILD)/container/schemas
+$(SCHEMAS)/package-lock.json: tests/container/schemas/package-lock.json | $(BUILD)/setup-container.stamp
+	@echo "  NPM   $(SCHEMAS)"
+	$(Q)mkdir -p $(SCHEMAS)
+	$(Q)cp tests/container/schemas/package.json $(SCHEMAS)/
+	$(Q)cp $< $@
+	$(Q)cd $(SCHEMAS) && timeout 300 npm ci --silent --no-audit --no-fund --ignore-scripts
+
+check-container: container all $(BUILD)/container/root $(SCHEMAS)/package-lock.json $(BUILD)/setup-test.stamp  ## run programs in bare roots with that folder
+	$(Q)BUILD=$(OUT) tests/run --container
+
+-include $(MUSL_RUN_OBJ:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------
 
@@ -199,7 +266,8 @@ soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suit
 
 # ---- showing and measuring ------------------------------------------------------------
 
-$(BUILD)/setup-demo.stamp $(BUILD)/setup-demo-ops.stamp $(BUILD)/setup-bench.stamp $(BUILD)/setup-cpython.stamp: $(BUILD)/setup-%.stamp: tools/setup.sh
+SETUPS := demo demo-ops bench cpython container
+$(SETUPS:%=$(BUILD)/setup-%.stamp): $(BUILD)/setup-%.stamp: tools/setup.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/setup.sh $*
 	$(Q)touch $@
@@ -259,7 +327,7 @@ fuzz: $(FUZZ_BIN)  ## run every fuzz target for FUZZ_SECONDS (30) from its corpu
 # ---- form and rules -----------------------------------------------------------------------
 
 LINT_C := $(wildcard config/*.[ch] shim/*.[ch] shim/*/*.[ch] tools/*/*.[ch] tests/*/*.[ch])
-LINT_SH = $(wildcard tests/run tests/fuzz/run tools/*.sh tools/*/*.sh tests/*.sh tests/*/*.sh)
+LINT_SH = $(wildcard tests/run tests/fuzz/run tools/*.sh tools/*/*.sh tools/container/entrypoint tests/*.sh tests/*/*.sh)
 LINT_TIDY = $(patsubst %,$(BUILD)/lint/%.tidy,$(filter %.c,$(LINT_C)))
 
 $(BUILD)/lint/%.tidy: % $(filter %.h,$(LINT_C)) .clang-tidy $(WOLFSSL_A) | $(BUILD)/setup-test.stamp
@@ -305,7 +373,7 @@ check-deb: deb $(BUILD)/setup-test.stamp  ## install, use, upgrade and purge tha
 
 clean:  ## remove what was built here, keep wolfSSL
 	rm -rf $(BUILD)/obj $(BUILD)/lib $(BUILD)/bin $(BUILD)/tests $(BUILD)/sanitize-* \
-	    $(BUILD)/fuzz $(BUILD)/lint $(BUILD)/deb
+	    $(BUILD)/fuzz $(BUILD)/lint $(BUILD)/deb $(CONTAINER) $(MUSL)/obj
 
 distclean:  ## remove everything that was built or fetched
 	rm -rf $(BUILD)

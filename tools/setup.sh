@@ -5,6 +5,7 @@
 #   setup.sh demo     for make demo     setup.sh demo-ops for make demo-ops
 #   setup.sh bench    for make bench
 #   setup.sh compat   for make check-compat      setup.sh deb      for make deb
+#   setup.sh container  for make container and check-container
 set -eu
 
 what=${1:-build}
@@ -21,6 +22,7 @@ compat="postgresql mariadb-server mariadb-client php-fpm php-cli uwsgi-core uwsg
 # Debian lets these not be installed beside one of the above: unpacked into $BUILD/compat/NAME.
 compat_unpacked="xinetd"
 deb="debhelper fakeroot lintian"
+container="musl-tools debootstrap busybox npm"
 demo="curl python3"
 demo_ops="redis-server redis-tools prometheus python3"
 cpython="openssl python3 python3.11 libpython3.11-testsuite"
@@ -35,11 +37,12 @@ build) list=$build ;;
 test) list="$build $test" ;;
 cpython) list="$build $cpython" ;;
 deb) list="$build $deb" ;;
+container) list="$build $container" ;;
 compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
 demo-ops) list=$demo_ops ;;
 bench) list="$build $bench" wanted=$bench_wanted ;;
-*) echo "usage: setup.sh build|test|demo|demo-ops|bench|compat|cpython|deb" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|demo|demo-ops|bench|compat|container|cpython|deb" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.
@@ -47,6 +50,7 @@ have() {
     case $1 in
     gcc | make | autoconf | automake | patch | openssl | curl | wget | memcached | iperf3 | socat | wrk | \
         perl | python3 | strace | shellcheck | clang | clang-format | clang-tidy | valgrind) command -v "$1" >/dev/null && return 0 ;;
+    npm) command -v npm >/dev/null && return 0 ;;
     golang-go) command -v go >/dev/null && return 0 ;;
     rustc) command -v rustc >/dev/null && return 0 ;;
     g++) command -v g++ >/dev/null && return 0 ;;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define SEPARATORS " :" /* of LD_PRELOAD: ld.so(8) */
@@ -32,6 +33,29 @@ resolve_folder(const char *place, char path[PATH_MAX])
     return true;
 }
 
+/* The folder that this program is in. Without /proc, as in a bare chroot, it is what exec
+ * was called with. */
+static int
+own_folder(char folder[PATH_MAX])
+{
+    const char *called = (const char *)getauxval(AT_EXECFN);
+    ssize_t len = readlink("/proc/self/exe", folder, PATH_MAX - 1);
+    int rc = len < 0 ? -errno : 0;
+    char *slash;
+
+    if (len < 0 && (called == NULL || realpath(called, folder) == NULL)) {
+        return rc;
+    }
+    if (len >= 0) {
+        folder[len] = '\0';
+    }
+    slash = strrchr(folder, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    return 0;
+}
+
 int
 run_preload_read(const char *path, struct target_elf *elf)
 {
@@ -50,26 +74,19 @@ int
 run_preload_find(struct run_library *library, struct target_refusal *refusal)
 {
     static const char *const places[] = {
+        "glibc/" RUN_PRELOAD_LIBRARY, /* the folder that `make container` fills */
         "../lib/" RUN_PRELOAD_LIBRARY,
         "../lib/mtls-shim/" RUN_PRELOAD_LIBRARY,
     };
     char self[PATH_MAX];
-    char *slash;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    int rc = own_folder(self);
 
     refusal->status = TARGET_EXIT_OWN;
     refusal->code = "library";
-    if (len < 0) {
-        int rc = -errno;
-
+    if (rc != 0) {
         snprintf(refusal->text, sizeof(refusal->text),
                  "cannot find my own place: /proc/self/exe: %s", strerror(-rc));
         return rc;
-    }
-    self[len] = '\0';
-    slash = strrchr(self, '/');
-    if (slash != NULL) {
-        *slash = '\0';
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         char place[PATH_MAX + 64];
@@ -80,10 +97,11 @@ run_preload_find(struct run_library *library, struct target_refusal *refusal)
             return 0;
         }
     }
-    snprintf(refusal->text, sizeof(refusal->text),
-             "%s is neither in %s/../lib nor in %s/../lib/mtls-shim: is the "
-             "installation complete?",
-             RUN_PRELOAD_LIBRARY, self, self);
+    snprintf(
+        refusal->text, sizeof(refusal->text),
+        "%s is neither in glibc nor in ../lib nor in ../lib/mtls-shim, as seen from %s: "
+        "is the installation complete?",
+        RUN_PRELOAD_LIBRARY, self);
     return -ENOENT;
 }
 
@@ -108,19 +126,17 @@ int
 run_preload_check(const char *program, const struct run_library *library,
                   const struct target_visitor *visitor, struct target_refusal *refusal)
 {
-    struct target_elf self;
     int rc = library->unreadable;
 
-    /* Its loader is that of the C library that the library was built for, too. */
-    if (rc == 0) {
-        rc = run_preload_read("/proc/self/exe", &self);
+    if (rc == 0 && !library->elf.has_loader) {
+        rc = -ELIBBAD; /* it names the one that it was built for */
     }
     if (rc != 0) {
         target_refuse(refusal, rc, "library", "%s: %s", library->path, strerror(-rc));
         refusal->status = TARGET_EXIT_OWN;
         return rc;
     }
-    return target_check(program, &library->elf, self.loader, visitor, refusal);
+    return target_check(program, &library->elf, library->elf.loader, visitor, refusal);
 }
 
 /* Whether an entry of LD_PRELOAD is this library, perhaps another copy of it. */

@@ -20,8 +20,8 @@ struct run_library {
 };
 
 /*
- * Finds the library beside this program: ../lib/ or ../lib/mtls-shim/ seen from the
- * directory of its own executable; and reads its headers.
+ * Finds the library beside this program: glibc/, ../lib/ or ../lib/mtls-shim/ seen from
+ * the directory of its own executable; and reads its headers.
  *
  *   library  out
  *   refusal  out  filled in on failure
