@@ -80,7 +80,7 @@ unconnected_tell(char line[UNCONNECTED_LINE_LEN])
     for (int fd = table_next_marked(0); fd >= 0; fd = table_next_marked(fd + 1)) {
         uint64_t cookie = listens(fd) ? 0 : session_cookie(fd);
         if (len + COOKIE_LEN >= UNCONNECTED_LINE_LEN) {
-            strcpy(line + sizeof(name) - 1, "*");
+            memcpy(line + sizeof(name) - 1, "*", sizeof("*"));
             len = sizeof(name);
             break;
         }
