@@ -1,9 +1,11 @@
 #include "shim/interpose/environment.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/interpose/real.h"
 #include "shim/interpose/unconnected.h"
@@ -89,6 +91,16 @@ environment_is_off(char *const env[])
 {
     int at = find(env, "MTLS_SHIM");
     return at >= 0 && strcmp(env[at], "MTLS_SHIM=off") == 0;
+}
+
+bool
+environment_has_library(void)
+{
+    int errno_before = errno;
+    bool gone = kept[0].line != NULL && library != NULL && access(library, R_OK) != 0 &&
+                (errno == ENOENT || errno == ENOTDIR || errno == EACCES);
+    errno = errno_before;
+    return !gone;
 }
 
 static bool

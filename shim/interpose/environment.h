@@ -39,4 +39,8 @@ void environment_keep_own(void);
 /* Whether this environment switches us off in the program that gets it. */
 bool environment_is_off(char *const env[]);
 
+/* Whether the loader would still find the library's file for the next program; true where
+ * it was not LD_PRELOAD that loaded us. Leaves errno alone. */
+bool environment_has_library(void);
+
 #endif

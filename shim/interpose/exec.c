@@ -12,6 +12,7 @@
 #include "shim/interpose/environment.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/load.h"
 #include "shim/interpose/wait.h"
 #include "shim/target/check.h"
 #include "shim/target/own.h"
@@ -200,12 +201,32 @@ ready(const char *file, char *const env[])
     return 1;
 }
 
+/* Without its file the loader goes on without the library: a package that was removed,
+ * or another root directory, would have all that is started from now on in plaintext. An
+ * upgrade puts the new file in the place of the old one in one step. */
+static bool
+keeps_library(const char *file, char *const env[])
+{
+    char program[PATH_MAX];
+    struct target_refusal refusal;
+    if (environment_has_library() || environment_is_off(env) || !load_process()->is_on ||
+        target_find_program(file, program, &refusal) != 0) {
+        return true; /* what is not there is not started */
+    }
+    govern_warn("exec was refused: the library's file is gone, and what is started would "
+                "be in plaintext");
+    return false;
+}
+
 /* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
 static int
 before(const char *file, char *const env[])
 {
     char program[PATH_MAX];
     struct target_refusal refusal;
+    if (!keeps_library(file, env)) {
+        return -EACCES;
+    }
     if (table_count == 0 || session_is_stranger() ||
         target_find_program(file, program, &refusal) != 0) {
         return 0; /* what is not there is not started: connections need not end for it */
@@ -240,6 +261,9 @@ int
 exec_lend(const char *file, char *const env[])
 {
     bool undo = false;
+    if (!keeps_library(file, env)) {
+        return -EACCES;
+    }
     if (table_count == 0 || session_is_stranger()) {
         return 0;
     }

@@ -27,7 +27,8 @@ bool exec_is_loadable(const char *file, char *const env[]);
  *   file  in  the program; env its environment, to see whether the shim comes with it
  *
  * Returns  1 something is lent, exec_take_back() has to follow; 0 there is nothing to
- *          lend; -EACCES it cannot go: no child may be started.
+ *          lend; -EACCES it cannot go, or the library's file is gone: no child may be
+ * started.
  */
 int exec_lend(const char *file, char *const env[]);
 
