@@ -13,7 +13,8 @@ TARGETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "targets")
 CPU = {"cpu_s_per_GB": "cpu-s/GB", "cpu_s_per_M": "cpu-s/million", "cpu_ms_each": "cpu-ms each"}
 UNITS = {"GB_s": "GB/s", "per_s": "/s", "mean_us": "µs", "KiB": "KiB", "ns": "ns", "ms": "ms",
          "instructions": "Ir", "growth": "times", "calls": "calls"}
-CONDITION = re.compile(r"at (least|most) ([\d.]+) (of|over) (row )?([\w-]+)$")
+CONDITION = re.compile(r"(cpu )?at (least|most) ([\d.]+) (of|over) (row )?([\w-]+)$")
+ENCRYPTED = [variant for variant in VARIANTS if variant not in ("plain", "shim")]
 
 
 class Figures:
@@ -38,10 +39,15 @@ class Figures:
                 for n in mine if n in theirs and (theirs[n] or how == "over")]
         return statistics.median(each) if each else None
 
-    def best_proxy(self, row, figure):
-        known = [(self.median(row, figure, v), v) for v in PROXIES
+    def best(self, row, figure, among):
+        """Which of the variants has the best median; None when none has one."""
+        known = [(self.median(row, figure, v), v) for v in among
                  if self.median(row, figure, v) is not None]
-        return (min(known) if ALL[row].better == "less" else max(known))[1] if known else None
+        less = figure in CPU or ALL[row].better == "less"
+        return (min(known) if less else max(known))[1] if known else None
+
+    def cpu_of(self, row):
+        return next((figure for figure in CPU if (row, figure) in self.by), None)
 
     def bound(self, row):
         if row == "bulk":
@@ -66,24 +72,25 @@ def derive(passes):
 
 
 def judge(figures, row):
-    """[(condition, value or None, is it reached)] for a row's targets."""
+    """[(condition, what was found or None, is it reached)] for a row, and why it is short."""
     config = configparser.ConfigParser(interpolation=None)
     config.read(TARGETS, encoding="utf-8")
-    verdicts = []
     if not config.has_section(row):
-        return verdicts, ""
-    figure = ALL[row].figure
+        return [], ""
+    verdicts = []
     for text in config[row]["target"].split(";"):
         match = CONDITION.match(text.strip())
         if not match:
             raise ValueError(f"targets: [{row}]: what is {text.strip()!r}?")
-        kind, limit, how, is_row, ref = match.groups()
-        mine = figures.median(row, figure, "shim")
+        cpu, kind, limit, how, is_row, ref = match.groups()
+        figure = figures.cpu_of(row) if cpu else ALL[row].figure
         if is_row or ref == "bound":
+            mine = figures.median(row, figure, "shim")
             other = figures.median(ref, figure, "shim") if is_row else figures.bound(row)
             value = mine / other if mine is not None and other else None
         else:
-            other = figures.best_proxy(row, figure) if ref == "proxy" else ref
+            group = {"proxy": PROXIES, "encrypted": ENCRYPTED}.get(ref)
+            other = figures.best(row, figure, group) if group else ref
             value = figures.compare(row, figure, "shim", other, how)
         good = value is not None and (value >= float(limit) if kind == "least"
                                       else value <= float(limit))
@@ -148,7 +155,7 @@ def readme(run):
     lines = []
     for row in run["rows"]:
         figure = ALL[row].figure
-        best = figures.best_proxy(row, figure)
+        best = figures.best(row, figure, PROXIES)
         cells = [cell(figures, row, figure, v) for v in ("plain", "shim", "native")]
         if any(each != "–" for each in cells):
             lines.append([f"{ALL[row].text}, {UNITS[figure]}", *cells,

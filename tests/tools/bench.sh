@@ -54,7 +54,7 @@ same "a run that is ended: exit status" 1 "$status"
 same "says so" SIGTERM "$(results ended 'run["interrupted"]')"
 same "what was measured is there" 2 "$(results ended 'len(run["samples"])')"
 none_left() {
-    ! ls -l /proc/[0-9]*/cwd 2>/dev/null | grep "$TMP/"
+    ! readlink /proc/[0-9]*/cwd | grep "$TMP/"
 }
 check "no server is left" none_left
 
