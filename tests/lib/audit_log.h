@@ -100,8 +100,8 @@ last_line(const char *all, int count)
 static inline void
 must_have(const char *line, const char *part)
 {
-    if (strstr(line, part) == NULL) {
-        fail_msg("no %s in %s", part, line);
+    if (line == NULL || strstr(line, part) == NULL) {
+        fail_msg("no %s in %s", part, line != NULL ? line : "nothing");
     }
 }
 
