@@ -5,9 +5,6 @@
 #
 # VERSION is how the package's version begins, SHA256 that of its orig tarball. The tree
 # is left in DIR (replaced whole, never half).
-#
-# The apt source list is derived from the machine's own, so that whatever mirror
-# this machine uses is used here too; only the suite and the type differ.
 set -eu
 
 [ $# -eq 5 ] || {
@@ -18,35 +15,12 @@ package=$1 suite=$2 wanted=$3 checksum=$4
 dest=$(realpath -m "$5")
 work=$dest.fetch
 
+# shellcheck source=tools/archive.sh
+. "$(dirname "$0")/archive.sh"
+
 die() {
     echo "fetch-source: $package: $1" >&2
     exit 1
-}
-
-# The archive's address, as the first entry for Debian's main archive has it.
-mirror() {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
-        /etc/apt/sources.list.d/*.sources 2>/dev/null | awk '
-        /^deb / { for (i = 2; i <= NF; i++) if ($i ~ /^[a-z+]+:\/\//) { print $i; next } }
-        /^URIs:/ { print $2 }' | grep -v security | grep '/debian/*$' | head -n 1
-}
-
-# use_suite: points the private apt state at the suite's source packages.
-use_suite() {
-    rm -rf "$work/apt"
-    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$suite" >"$work/apt/sources.list"
-    apt_ apt-get update -qq || true
-}
-
-# apt_ TOOL ARG...: apt-get or apt-cache on the private state.
-apt_() {
-    tool=$1
-    shift
-    "$tool" -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
-        -o APT::Sandbox::User=root -o Acquire::Retries=3 "$@"
 }
 
 # take VERSION: downloads and checks the orig tarball; fails quietly.
@@ -72,13 +46,9 @@ version() {
         '$1 == "Version:" && index($2, p) == 1 { print $2 }' | sort -V | tail -n 1
 }
 
-uri=$(mirror)
-[ -n "$uri" ] || die "no Debian archive found in this machine's apt sources"
-command -v apt-get >/dev/null || die "this machine has no apt-get"
-
 rm -rf "$work"
 mkdir -p "$work/src"
-use_suite
+use_suite deb-src "$suite" || die "no apt-get, or no Debian archive in this machine's sources"
 v=$(version)
 [ -n "$v" ] || die "Debian's $suite has another version than $wanted by now"
 take "$v" || die "the source package could not be fetched (see $work/src/apt.log)"

@@ -62,7 +62,8 @@ have() {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
 
-unpack() {
+# What is not installed, but lies in $BUILD/compat.
+put_beside() {
     for package in $unpacked; do
         to=${BUILD:-build}/compat/$package
         [ ! -d "$to" ] || continue
@@ -71,6 +72,11 @@ unpack() {
             dpkg -x "$package"_*.deb . && rm "$package"_*.deb)
         mv "$to.part" "$to"
     done
+    # A peer that speaks what this Debian's does not yet.
+    openssl=${BUILD:-build}/compat/openssl
+    case $what in
+    test | compat) [ -e "$openssl" ] || "$(dirname "$0")/fetch-openssl.sh" "$openssl" ;;
+    esac
 }
 
 missing=
@@ -82,7 +88,7 @@ for package in $wanted; do
     have "$package" || absent="$absent $package"
 done
 if [ -z "$missing$absent" ]; then
-    unpack
+    put_beside
     exit 0
 fi
 
@@ -114,4 +120,4 @@ for package in $absent; do
 done
 # shellcheck disable=SC2086 # a list of packages
 [ -z "$missing" ] || apt-get install -y -qq --no-install-recommends $missing >/dev/null
-unpack
+put_beside

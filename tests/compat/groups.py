@@ -3,7 +3,6 @@
 at the other end and between two shimmed programs; and a HelloRetryRequest, either way."""
 
 import os
-import re
 import subprocess
 import sys
 
@@ -17,15 +16,12 @@ RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c
 HYBRID = "X25519MLKEM768 X25519 P-256"
 
 
-def has_hybrid():
-    """wolfSSL before 5.8 does not have it (config/groups.h)."""
-    with open(os.path.join(BUILD, "wolfssl/install/include/wolfssl/version.h")) as file:
-        return int(re.search(r"VERSION_HEX (0x[0-9a-f]+)", file.read())[1], 16) >= 0x05008000
-
-
-def need_hybrid():
-    if not has_hybrid():
-        raise LeftOut("wolfSSL is too old for X25519MLKEM768")
+def newer():
+    """OpenSSL with the hybrid group, which tools/setup.sh has fetched."""
+    command = os.path.join(BUILD, "compat/openssl/openssl")
+    if not os.path.exists(command):
+        raise LeftOut("OpenSSL 3.5 could not be fetched")
+    return command
 
 
 def prepare(bed: Bed, server="", client="", version="1.3"):
@@ -40,25 +36,25 @@ def check(bed, name, group, retries):
           "HelloRetryRequests on the wire")
 
 
-def openssl_client(bed, ours, theirs, group, retries=0):
+def openssl_client(bed, ours, theirs, group, retries=0, command="openssl"):
     prepare(bed, server=ours)
     interop.talk_as_client(bed, SUITE, [
-        "openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{bed.relay.port}",
+        command, "s_client", "-quiet", "-connect", f"127.0.0.1:{bed.relay.port}",
         "-cert", bed.client_cert.pem, "-key", bed.client_cert.key, "-CAfile", bed.authority.pem,
-        "-verify_return_error", "-verify_hostname", "localhost", "-groups", theirs,
-        *interop.openssl_words(SUITE)])
+        "-verify_return_error", "-verify_hostname", "localhost",
+        *(("-groups", theirs) if theirs else ()), *interop.openssl_words(SUITE)])
     check(bed, "server", group, retries)
 
 
-def openssl_server(bed, ours, theirs, group, retries=0):
+def openssl_server(bed, ours, theirs, group, retries=0, command="openssl"):
     prepare(bed, client=ours)
     data = payload(100_000)
     bed.write("file", data)
     bed.start("peer", [
-        "openssl", "s_server", "-WWW", "-accept", f"127.0.0.1:{bed.port}", "-cert",
+        command, "s_server", "-WWW", "-accept", f"127.0.0.1:{bed.port}", "-cert",
         bed.server_cert.pem, "-key", bed.server_cert.key, "-CAfile", bed.authority.pem,
-        "-Verify", "2", "-verify_return_error", "-groups", theirs,
-        *interop.openssl_words(SUITE)], cwd=bed.dir).listens(bed.port)
+        "-Verify", "2", "-verify_return_error",
+        *(("-groups", theirs) if theirs else ()), *interop.openssl_words(SUITE)], cwd=bed.dir).listens(bed.port)
     got = bed.client(["curl", "-sS", "-f", "--noproxy", "*",
                       f"http://127.0.0.1:{bed.relay.port}/file"]).out
     equal(digest(got), digest(data), f"{len(got)} bytes of the file")
@@ -79,16 +75,14 @@ def both_shimmed(bed, server, client, group, retries=0, version="1.3"):
 
 def test_default(bed):
     """With a ClientHello nearly as long as a segment."""
-    both_shimmed(bed, "", "", "X25519MLKEM768" if has_hybrid() else "X25519")
+    both_shimmed(bed, "", "", "X25519MLKEM768")
 
 
 def test_hybrid(bed):
-    need_hybrid()
     both_shimmed(bed, HYBRID, HYBRID, "X25519MLKEM768")
 
 
 def test_hybrid_alone(bed):
-    need_hybrid()
     both_shimmed(bed, "X25519MLKEM768", "X25519MLKEM768", "X25519MLKEM768")
 
 
@@ -123,12 +117,10 @@ def test_retry_from_default(bed):
 
 def test_retry_to_hybrid(bed):
     """A client that has it, but does not begin with it."""
-    need_hybrid()
     both_shimmed(bed, "X25519MLKEM768", "P-256 X25519MLKEM768", "X25519MLKEM768", 1)
 
 
 def test_hybrid_beside_p256(bed):
-    need_hybrid()
     both_shimmed(bed, "P-256", "X25519MLKEM768 P-256", "P-256")
 
 
@@ -162,7 +154,6 @@ def test_openssl_client_is_asked_again(bed):
 
 
 def test_openssl_client_of_a_hybrid_server(bed):
-    need_hybrid()
     openssl_client(bed, HYBRID, "X25519:P-256", "X25519")
 
 
@@ -186,6 +177,39 @@ def test_openssl_server_p521(bed):
     openssl_server(bed, "P-521 P-256", "P-521", "P-521")
 
 
+def test_newer_openssl_client(bed):
+    """The defaults of both are the hybrid group."""
+    openssl_client(bed, "", "", "X25519MLKEM768", command=newer())
+
+
+def test_newer_openssl_client_of_the_hybrid_alone(bed):
+    openssl_client(bed, "", "X25519MLKEM768", "X25519MLKEM768", command=newer())
+
+
+def test_newer_openssl_client_without_the_hybrid(bed):
+    openssl_client(bed, "", "X25519", "X25519", command=newer())
+
+
+def test_newer_openssl_client_is_asked_for_the_hybrid(bed):
+    openssl_client(bed, "X25519MLKEM768", "*P-256:X25519MLKEM768", "X25519MLKEM768", 1, newer())
+
+
+def test_newer_openssl_server(bed):
+    openssl_server(bed, "", "", "X25519MLKEM768", command=newer())
+
+
+def test_newer_openssl_server_of_the_hybrid_alone(bed):
+    openssl_server(bed, "", "X25519MLKEM768", "X25519MLKEM768", command=newer())
+
+
+def test_newer_openssl_server_without_the_hybrid(bed):
+    openssl_server(bed, "", "X25519", "X25519", command=newer())
+
+
+def test_newer_openssl_server_asks_for_the_hybrid(bed):
+    openssl_server(bed, "P-256 X25519MLKEM768", "X25519MLKEM768", "X25519MLKEM768", 1, newer())
+
+
 def gnutls(bed, ours, group):
     prepare(bed, server=ours)
     interop.talk_as_client(bed, SUITE, [
@@ -201,7 +225,6 @@ def test_gnutls_client(bed):
 
 
 def test_gnutls_client_of_a_hybrid_server(bed):
-    need_hybrid()
     gnutls(bed, "X25519MLKEM768 P-256", "P-256")
 
 
