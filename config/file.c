@@ -41,6 +41,7 @@ check_kind(int fd, struct file *file)
     }
     file->mode = status.st_mode & 07777;
     file->owner = status.st_uid;
+    file->group = status.st_gid;
     file->len = (size_t)status.st_size;
     return 0;
 }

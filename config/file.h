@@ -15,6 +15,7 @@ struct file {
     size_t len;
     mode_t mode; /* permission bits */
     uid_t owner;
+    gid_t group;
 };
 
 /*

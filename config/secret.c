@@ -12,13 +12,14 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 /* A program that is not root can be given root's file by its group alone: Kubernetes does
- * so with secrets (fsGroup), Debian with the group ssl-cert. An ACL looks the same. */
+ * so with secrets (fsGroup), Debian with the group ssl-cert. Nobody is meant by root's own
+ * group: there it is an oversight. */
 static bool
 is_private(const struct file *file)
 {
     mode_t others = file->mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
 
-    return others == 0 || (others == S_IRGRP && file->owner == 0);
+    return others == 0 || (others == S_IRGRP && file->owner == 0 && file->group != 0);
 }
 
 int

@@ -10,7 +10,7 @@
 
 /*
  * Reads a file that is nobody else's business: not open to others, and to its group for
- * reading only, and only if root owns it.
+ * reading only, and only if root owns it and the group is not root's own.
  *
  *   file  out  to be released with file_done()
  *

@@ -85,14 +85,17 @@ chmod 644 web.key
 check "an open key" says 78 "^policy.ini:8: .*/web.key: .*0644.*chmod 600" "$ctl" check policy.ini
 if [ "$(id -u)" -eq 0 ]; then
     chmod 640 web.key
-    check "a key of root's that its group may read" "$ctl" check policy.ini
+    check "a key of root's that root's group may read" says 78 "0640.*chmod 600" \
+        "$ctl" check policy.ini
+    chgrp nogroup web.key
+    check "a key of root's that another group may read" "$ctl" check policy.ini
     chmod 660 web.key
     check "... and write" says 78 "0660.*chmod 600" "$ctl" check policy.ini
     chown nobody web.key
     chmod 640 web.key
     check "a key of somebody else's that a group may read" says 78 "0640.*chmod 600" \
         "$ctl" check policy.ini
-    chown root web.key
+    chown root:root web.key
 fi
 chmod 600 web.key
 check "no such policy" says 78 "^nowhere.ini: .*No such file" "$ctl" check nowhere.ini

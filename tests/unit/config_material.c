@@ -157,7 +157,7 @@ make_others(void)
     put("mixed.pem", "", 0644);
     append("mixed.pem", "ca.pem");
     append("mixed.pem", "ec.pem");
-    put("open.key", "", 0660);
+    put("open.key", "", 0640);
     append("open.key", "ec.key");
     put("readable.key", "", 0604);
     append("readable.key", "ec.key");
@@ -221,7 +221,7 @@ make_pkcs12(void)
     make_key("pkcs12 -export -nocerts -inkey ec.key -in ec.pem -passout file:pass -out "
              "nocert.p12");
     make_key("pkcs12 -export -inkey old.key -in old.pem -passout file:pass -out old.p12");
-    put("open.p12", "", 0660);
+    put("open.p12", "", 0640);
     append("open.p12", "ec.p12");
 }
 
@@ -313,7 +313,7 @@ static const struct {
     {"ec.pem", "empty", "ca.pem", NULL, "6: empty: holds no private key"},
     {"ec.pem", "text", "ca.pem", NULL, "6: text: holds no private key"},
     {"ec.pem", "ec.pem", "ca.pem", NULL, "6: ec.pem: |mode 0644|chmod 600"},
-    {"ec.pem", "open.key", "ca.pem", NULL, "6: open.key: |mode 0660|chmod 600"},
+    {"ec.pem", "open.key", "ca.pem", NULL, "6: open.key: |mode 0640|chmod 600"},
     {"ec.pem", "readable.key", "ca.pem", NULL, "6: readable.key: |mode 0604|chmod 600"},
     {"ec.pem", "garbage.key", "ca.pem", NULL, "6: garbage.key: no private key of a kind"},
     {"ec.pem", "garbage.pem", "ca.pem", NULL, "6: garbage.pem: holds no private key"},
@@ -372,7 +372,7 @@ static const struct {
     {"nokey.p12", "pass", 0, "5: nokey.p12: holds no private key"},
     {"nocert.p12", "pass", 0, "5: nocert.p12: holds no certificate"},
     {"old.p12", "pass", 0, "5: old.p12: |has expired"},
-    {"open.p12", "pass", 0, "5: open.p12: |mode 0660|chmod 600"},
+    {"open.p12", "pass", 0, "5: open.p12: |mode 0640|chmod 600"},
     {"none.p12", "pass", 0, "5: none.p12: No such file"},
     {"none", "pass", 0, "5: none: is a directory"},
     {"empty", "pass", 0, "5: empty: is no PKCS#12 file"},
