@@ -259,6 +259,13 @@ check "without the library: nothing started" test ! -e ran
 cp "$library" prefix/lib/mtls-shim/
 same "installed place of the library" "$TMP/prefix/lib/mtls-shim/libmtls_shim.so" \
     "$(prefix/bin/mtls-run -p policy.ini printenv LD_PRELOAD)"
+mkdir nameless && cp -r prefix/* nameless/
+gcc -shared -fPIC -o nameless/lib/mtls-shim/libmtls_shim.so -x c /dev/null
+status=0
+rm -f ran
+nameless/bin/mtls-run -p policy.ini ./mark 2>err || status=$?
+same "a library that does not say which C library it is for: status" 125 "$status"
+check "... nothing started" test ! -e ran
 mkdir 'odd prefix' && cp -r prefix/* 'odd prefix/'
 status=0
 'odd prefix/bin/mtls-run' -p policy.ini ./mark 2>err || status=$?
