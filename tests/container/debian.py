@@ -7,9 +7,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import container  # noqa: E402
-from harness import Bed, digest, equal, main, payload  # noqa: E402
+from harness import PLAIN, Bed, digest, equal, main, payload  # noqa: E402
+from procs import ROOT, wait_until  # noqa: E402
 
 SIZE = 1_000_000
+DEMO_POLICY = os.path.join(ROOT, "demo", "container", "policy.ini")
 
 
 def pair(bed: Bed, env=None, client_env=None, **how):
@@ -126,6 +128,34 @@ def test_key_of_a_group(bed):
     bed.check_all()
 
 
+def demo_policy(bed, name, certificate, port):
+    """The policy of the demonstration, which names files and ports as the compose file
+    mounts and opens them."""
+    with open(DEMO_POLICY, encoding="utf-8") as file:
+        text = file.read()
+    for there, here in (("/run/secrets/mtls/tls.crt", certificate.pem),
+                        ("/run/secrets/mtls/tls.key", certificate.key),
+                        ("/run/secrets/mtls/ca.crt", bed.authority.pem), ("8080", str(port))):
+        equal(there in text, True, f"{there} in {DEMO_POLICY}")
+        text = text.replace(there, here)
+    return bed.write(name, text)
+
+
+def test_demo(bed):
+    """The services of demo/container, with its policy; the log is on stderr."""
+    bed.server_cert = bed.authority.issue("orders", "DNS:orders")
+    bed.client_cert = bed.authority.issue("shop", "URI:spiffe://demo/ns/shop/sa/shop")
+    container.own(bed)
+    bed.pair()
+    bed.server_policy = demo_policy(bed, "orders.ini", bed.server_cert, bed.port)
+    bed.client_policy = demo_policy(bed, "shop.ini", bed.client_cert, bed.relay.port)
+    pair(bed, env={"MTLS_SHIM_SERVICE": "orders"}, client_env={"MTLS_SHIM_SERVICE": "shop"})
+    bed.check_wire()
+    for program in bed.programs[:0 if PLAIN else 2]:
+        wait_until(lambda: '"event":"handshake_ok"' in program.err, "the log on stderr")
+    cannot_dial(bed, env={"MTLS_SHIM_SERVICE": "orders"})
+
+
 def test_missing_policy(bed):
     refused(bed, "/nowhere.ini", 78, "echo", "started", policy="/nowhere.ini")
     refused(bed, "/etc/mtls-shim/policy.ini", 78, "echo", "started")
@@ -154,4 +184,4 @@ def test_without_a_shell(bed):
 
 if __name__ == "__main__":
     main(globals(), needs_shim=("missing_policy", "unreadable_key", "static", "service",
-                                "as_a_container", "user"))
+                                "as_a_container", "user", "demo"))
