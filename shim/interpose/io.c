@@ -48,12 +48,14 @@ rest_of(const struct iovec *iov, int count, size_t done, struct iovec rest[IOV_M
 static ssize_t
 read_some(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
+    struct wait_limit progress = {0};
     for (;;) {
         ssize_t result = session_read(handle, fd, iov, count, flags & MSG_PEEK);
         if (result != -EAGAIN) {
             return result;
         }
-        result = wait_readable(handle, fd, flags);
+        result = (flags & IO_PARTLY) != 0 ? wait_more(handle, fd, flags, &progress)
+                                          : wait_readable(handle, fd, flags);
         if (result < 0) {
             return result;
         }
@@ -172,7 +174,7 @@ write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size
     struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {
-        progress.some = done > 0;
+        progress.some = done > 0 || (flags & IO_PARTLY) != 0;
         ssize_t result = wait_writable(handle, fd, flags, &progress);
         if (result == 0) {
             result =

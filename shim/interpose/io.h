@@ -10,10 +10,15 @@
  * recv(2) of no bytes waits. No flag that the kernel knows. */
 #define IO_FILE 0x01000000
 
+/* The call has moved something already: a signal ends it, whatever its handler's flags.
+ */
+#define IO_PARTLY 0x00800000
+
 /*
  * Reads as recvmsg() does, blocking if the fd is.
  *
- *   flags  in  MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC and IO_FILE are honoured
+ *   flags  in  MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC, IO_FILE and IO_PARTLY
+ *             are honoured
  *
  * Returns  the count; 0 at the end of stream; -errno, among them -EINVAL for MSG_OOB.
  */
@@ -24,7 +29,8 @@ ssize_t io_read(struct handle *handle, int fd, const struct iovec *iov, int coun
  * Writes as sendmsg() does: a blocking fd takes all of it.  Raises SIGPIPE for -EPIPE
  * unless flags has MSG_NOSIGNAL.
  *
- *   flags  in  MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL and IO_FILE are honoured
+ *   flags  in  MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL, IO_FILE and IO_PARTLY are
+ *             honoured
  *
  * Returns  the count; -errno, among them -EOPNOTSUPP for MSG_OOB.
  */

@@ -133,7 +133,8 @@ governed_recvmmsg(struct handle *handle, int fd, struct mmsghdr *msgs, unsigned 
         ssize_t result = !memory_is_there(&msgs[done])
                              ? -EFAULT
                              : governed_recvmsg(handle, fd, &msgs[done].msg_hdr,
-                                                flags & ~MSG_WAITFORONE);
+                                                (flags & ~MSG_WAITFORONE) |
+                                                    (done > 0 ? IO_PARTLY : 0));
         if (result < 0) {
             return done > 0 ? (int)done : (int)result;
         }

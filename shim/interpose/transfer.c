@@ -48,7 +48,9 @@ copy(struct handle *handle, int fd, int in, const off64_t *offset, off64_t start
             break;
         }
         struct iovec iov = {stage, (size_t)got};
-        result = io_write(handle, fd, &iov, 1, done + (size_t)got < len ? MSG_MORE : 0);
+        int flags =
+            (done + (size_t)got < len ? MSG_MORE : 0) | (done > 0 ? IO_PARTLY : 0);
+        result = io_write(handle, fd, &iov, 1, flags);
         done += result > 0 ? (size_t)result : 0;
         if (result < got) {
             break;
@@ -180,6 +182,7 @@ splice_to_socket(struct handle *sink, int in, int out, size_t len, unsigned flag
     size_t done = 0;
     ssize_t result = stage == NULL ? -ENOMEM : 1;
     while (result > 0 && done < len) {
+        progress.some = done > 0;
         result = wait_for_room(sink, out, &progress);
         if (result <= 0) {
             break;

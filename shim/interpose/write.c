@@ -134,7 +134,8 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
         if (!memory_is_there(&msgs[done])) {
             result = -EFAULT;
         } else if (handle != NULL) {
-            result = governed_sendmsg(handle, fd, &msgs[done].msg_hdr, flags);
+            result = governed_sendmsg(handle, fd, &msgs[done].msg_hdr,
+                                      flags | (done > 0 ? IO_PARTLY : 0));
         } else {
             result = send_plain(fd, &msgs[done].msg_hdr, flags);
         }

@@ -2,12 +2,31 @@
  */
 #include "tests/fidelity/shared.h"
 
+#include <sys/mman.h>
+
 static char buf[1 << 16];
 
 /* The rows' params: what waits. */
-enum { READ, RECV, RECVMSG, WAITALL, WRITE, POLL, SELECT, EPOLL, WAITS };
+enum { READ, RECV, RECVMSG, WAITALL, WRITE, ACCEPT, CONNECT, POLL, SELECT, EPOLL, WAITS };
 
 static int epfd;
+
+/* For ACCEPT and CONNECT: a listener of this end's own, and who dials it. */
+static struct sockaddr_in door = {.sin_family = AF_INET};
+static int listener, caller;
+#define DOOR (struct sockaddr *)&door, sizeof(door)
+
+static void
+open_door(int backlog)
+{
+    socklen_t len = sizeof(door);
+    door.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    caller = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, DOOR);
+    listen(listener, backlog);
+    getsockname(listener, (struct sockaddr *)&door, &len);
+}
 
 static long
 wait_in_call(struct t *t)
@@ -28,6 +47,10 @@ wait_in_call(struct t *t)
         return recv(t->fd, buf, 10, MSG_WAITALL);
     case WRITE:
         return write(t->fd, buf, 10);
+    case ACCEPT:
+        return accept(listener, NULL, NULL) < 0 ? -1 : 0;
+    case CONNECT:
+        return connect(caller, DOOR);
     case POLL:
         return poll(&wanted, 1, 3000);
     case SELECT:
@@ -47,6 +70,11 @@ prepare(struct t *t)
     epoll_ctl(epfd, EPOLL_CTL_ADD, t->fd, &event);
     if (t->param % WAITS == WRITE) {
         t_fill_up(t->fd);
+    } else if (t->param % WAITS == ACCEPT) {
+        open_door(1);
+    } else if (t->param % WAITS == CONNECT) {
+        open_door(0); /* with the first one in its queue it does not answer */
+        connect(socket(AF_INET, SOCK_STREAM, 0), DOOR);
     }
 }
 
@@ -54,11 +82,17 @@ prepare(struct t *t)
 static void *
 tell_after(void *context)
 {
+    const struct t *t = context;
     struct timespec moment = {0, 60000000};
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     nanosleep(&moment, NULL);
+    if (t->param % WAITS == ACCEPT) {
+        connect(caller, DOOR);
+    } else if (t->param % WAITS == CONNECT) {
+        accept(listener, NULL, NULL); /* its next SYN finds a place */
+    }
     t_tell(context);
     return NULL;
 }
@@ -158,14 +192,27 @@ interrupted_half_way(struct t *t)
     t_tell(t);
 }
 
+enum { LARGE = 30000000, RESTARTING = 1, BY_SENDFILE = 2 };
+
+static ssize_t
+write_large(struct t *t, const char *data, int file)
+{
+    return (t->param & BY_SENDFILE) != 0 ? sendfile(t->fd, file, &(off_t){0}, LARGE)
+                                         : write(t->fd, data, LARGE);
+}
+
 static void
 interrupted_writing(struct t *t)
 {
-    t_catch(SIGUSR1, t->param != 0 ? SA_RESTART : 0);
-    char *data = t_data(30000000, 1);
+    int file = memfd_create("large", 0);
+    t_catch(SIGUSR1, (t->param & RESTARTING) != 0 ? SA_RESTART : 0);
+    char *data = t_data(LARGE, 1);
+    if (write(file, data, LARGE) != LARGE) {
+        t_say(t, "no file");
+    }
     t_signal_every(SIGUSR1, 50);
-    ssize_t n = write(t->fd, data, 30000000);
-    t_say(t, "%s", n > 0 && n < 30000000 ? "some was written" : "wrong");
+    ssize_t n = write_large(t, data, file);
+    t_say(t, "%s", n > 0 && n < LARGE ? "some was written" : "wrong");
     say_signals(t);
     t_tell(t);
 }
@@ -294,6 +341,8 @@ const struct scenario scenarios_signal[] = {
     ROWS(RECVMSG, "recvmsg"),
     ROWS(WAITALL, "waitall"),
     ROWS(WRITE, "write"),
+    ROWS(ACCEPT, "accept"),
+    ROWS(CONNECT, "connect"),
     ROWS(POLL, "poll"),
     ROWS(SELECT, "select"),
     ROWS(EPOLL, "epoll"),
@@ -307,7 +356,11 @@ const struct scenario scenarios_signal[] = {
      NULL},
     {"signal.half_written", just_wait, interrupted_writing, 0, T_DIRECT | T_BLOCKING,
      NULL},
-    {"signal.half_written_restart", just_wait, interrupted_writing, 1,
+    {"signal.half_written_restart", just_wait, interrupted_writing, RESTARTING,
+     T_DIRECT | T_BLOCKING, NULL},
+    {"signal.half_sent", just_wait, interrupted_writing, BY_SENDFILE,
+     T_DIRECT | T_BLOCKING, NULL},
+    {"signal.half_sent_restart", just_wait, interrupted_writing, BY_SENDFILE | RESTARTING,
      T_DIRECT | T_BLOCKING, NULL},
     {"signal.timeout_half_way", give_half, time_out_half_way, 0, T_DIRECT, NULL},
     {"signal.mask", just_wait, mask, 0, 0, NULL},
