@@ -196,8 +196,9 @@ check_alone(const struct search *search, int i)
     if (result < 0) {
         return result;
     }
-    if (peer_der_repeats_extension(certificate)) {
-        return refuse(search, i, REASON_BAD_CERTIFICATE, "an extension is there twice");
+    if (!peer_der_extensions_are_sound(certificate)) {
+        return refuse(search, i, REASON_BAD_CERTIFICATE,
+                      "an extension is there twice, or there are too many");
     }
     wc_InitDecodedCert(&cert, certificate.at, (word32)certificate.len, NULL);
     int error = wc_ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL);

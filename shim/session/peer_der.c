@@ -4,6 +4,8 @@
 
 #include "config/certs.h"
 
+enum { EXTENSION_COUNT_MAX = 64 };
+
 /* Takes an Extension apart; whether it is critical does not matter here. */
 static bool
 next_extension(struct der_span *rest, struct der_span *oid, struct der_span *value)
@@ -146,17 +148,24 @@ peer_der_extension(struct der_span certificate, const void *oid, size_t oid_len,
 }
 
 bool
-peer_der_repeats_extension(struct der_span certificate)
+peer_der_extensions_are_sound(struct der_span certificate)
 {
     struct der_span list = extensions_of(certificate);
+    struct der_span seen[EXTENSION_COUNT_MAX];
     struct der_span oid;
     struct der_span value;
-    while (next_extension(&list, &oid, &value)) {
-        if (find_extension(list, oid.at, oid.len, &value)) {
-            return true;
+    for (int count = 0; next_extension(&list, &oid, &value); count++) {
+        if (count == EXTENSION_COUNT_MAX) {
+            return false;
         }
+        for (int i = 0; i < count; i++) {
+            if (der_is(seen[i], oid.at, oid.len)) {
+                return false;
+            }
+        }
+        seen[count] = oid;
     }
-    return false;
+    return true;
 }
 
 bool

@@ -71,8 +71,13 @@ bool peer_der_validity(struct der_span certificate, int64_t *from_s, int64_t *to
 bool peer_der_extension(struct der_span certificate, const void *oid, size_t oid_len,
                         struct der_span *value);
 
-/* Whether some extension is there twice. Source: RFC 5280 section 4.2. */
-bool peer_der_repeats_extension(struct der_span certificate);
+/*
+ * Whether no extension is there twice, and there are no more than any CA would put: to
+ * compare each with each must not become a stranger's means to keep us busy.
+ *
+ * Source   RFC 5280 section 4.2.
+ */
+bool peer_der_extensions_are_sound(struct der_span certificate);
 
 /* One AttributeTypeAndValue out of an RDN. False: at the end or malformed. */
 bool peer_der_attribute(struct der_span *rdn, struct der_span *oid,

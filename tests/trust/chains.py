@@ -138,6 +138,8 @@ CASES = [
          MALFORMED, stacks="gnutls"),
     below("an extension of a CA twice", MALFORMED, authority(
         "twice", ROOT, extensions=[papers.basic_constraints(True)]), stacks="gnutls"),
+    Case("as many extensions as nobody needs", leaf(ROOT, extensions=[
+        extension(f"1.3.6.1.4.1.55555.{i}", b"\x05\x00") for i in range(2, 80)]), MALFORMED),
     Case("an extension that is cut", leaf(ROOT, san=None, extensions=[
         extension("2.5.29.17", b"\x30\x20\x82")]), MALFORMED, stacks="gnutls"),
     Case("a certificate for another key", leaf(ROOT, own_key=leaf(ROOT, label="other")),
