@@ -129,7 +129,7 @@ mail_fits(struct der_span address, struct der_span tree)
 }
 
 static bool
-address_fits(struct der_span address, struct der_span tree)
+is_in_net(struct der_span address, struct der_span tree)
 {
     if (tree.len != 2 * address.len) {
         return false;
@@ -140,6 +140,14 @@ address_fits(struct der_span address, struct der_span tree)
         }
     }
     return true;
+}
+
+/* A v4-mapped address stands for the IPv4 one, whatever net it is in itself. */
+static bool
+address_fits(struct der_span address, struct der_span tree, bool is_excluded)
+{
+    return is_in_net(peer_der_address(address), tree) ||
+           (is_excluded && is_in_net(address, tree));
 }
 
 /* The next character of a value as it is compared: case and how many spaces there are do
@@ -233,7 +241,7 @@ fits(uint8_t kind, struct der_span name, struct der_span tree, bool is_excluded)
     case PEER_DER_SAN_EMAIL:
         return mail_fits(name, tree);
     case PEER_DER_SAN_IP:
-        return address_fits(name, tree);
+        return address_fits(name, tree, is_excluded);
     case DIRECTORY: {
         struct der_item rdns;
         return der_expect(&tree, PEER_DER_SEQUENCE, &rdns) &&

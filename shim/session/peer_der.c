@@ -168,6 +168,16 @@ peer_der_extensions_are_sound(struct der_span certificate)
     return true;
 }
 
+struct der_span
+peer_der_address(struct der_span address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (address.len != 16 || memcmp(address.at, mapped, sizeof(mapped)) != 0) {
+        return address;
+    }
+    return (struct der_span){address.at + sizeof(mapped), address.len - sizeof(mapped)};
+}
+
 bool
 peer_der_attribute(struct der_span *rdn, struct der_span *oid, struct der_item *value)
 {

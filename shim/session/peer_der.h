@@ -79,6 +79,9 @@ bool peer_der_extension(struct der_span certificate, const void *oid, size_t oid
  */
 bool peer_der_extensions_are_sound(struct der_span certificate);
 
+/* An iPAddress as it is compared: a v4-mapped one (RFC 4291 section 2.5.5.2) as IPv4. */
+struct der_span peer_der_address(struct der_span address);
+
 /* One AttributeTypeAndValue out of an RDN. False: at the end or malformed. */
 bool peer_der_attribute(struct der_span *rdn, struct der_span *oid,
                         struct der_item *value);

@@ -109,20 +109,8 @@ peer_dns_matches(const char *pattern, size_t pattern_len, const char *name)
     return is_equal(presented, wanted); /* which makes it a host name, too */
 }
 
-/* Reduces a v4-mapped address to the IPv4 one. Returns its length. */
-static size_t
-unmap(uint8_t address[16])
-{
-    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-    if (memcmp(address, prefix, sizeof(prefix)) != 0) {
-        return 16;
-    }
-    memmove(address, address + sizeof(prefix), 4);
-    return 4;
-}
-
-/* Reads an address; returns 4 or 16, 0 when it is none. */
-static size_t
+/* Reads an address into these bytes; empty when it is none. */
+static struct der_span
 read_address(const char *name, uint8_t address[16])
 {
     char literal[INET6_ADDRSTRLEN];
@@ -132,41 +120,29 @@ read_address(const char *name, uint8_t address[16])
         memcpy(literal, name, len);
         literal[len] = '\0';
         if (inet_pton(AF_INET6, literal, address) == 1) {
-            return unmap(address);
+            return peer_der_address((struct der_span){address, 16});
         }
     }
     /* inet_aton() takes anything behind white space. */
     if (name[strspn(name, "0123456789abcdefABCDEFxX.")] == '\0' && inet_aton(name, &v4)) {
         memcpy(address, &v4, sizeof(v4));
-        return sizeof(v4);
+        return (struct der_span){address, sizeof(v4)};
     }
-    return 0;
-}
-
-static bool
-address_matches(struct der_span presented, const uint8_t *wanted, size_t wanted_len)
-{
-    uint8_t address[16];
-    if (presented.len != 4 && presented.len != 16) {
-        return false;
-    }
-    memcpy(address, presented.at, presented.len);
-    size_t len = presented.len == 16 ? unmap(address) : presented.len;
-    return len == wanted_len && memcmp(address, wanted, len) == 0;
+    return (struct der_span){address, 0};
 }
 
 bool
 peer_name_matches(struct der_span names, const char *name)
 {
-    uint8_t address[16];
-    size_t address_len = read_address(name, address);
+    uint8_t bytes[16];
+    const struct der_span address = read_address(name, bytes);
     struct der_item item;
     while (der_next(&names, &item)) {
-        if (address_len > 0 && item.tag == PEER_DER_SAN_IP &&
-            address_matches(item.value, address, address_len)) {
+        if (address.len > 0 && item.tag == PEER_DER_SAN_IP &&
+            der_is(peer_der_address(item.value), address.at, address.len)) {
             return true;
         }
-        if (address_len == 0 && item.tag == PEER_DER_SAN_DNS &&
+        if (address.len == 0 && item.tag == PEER_DER_SAN_DNS &&
             peer_dns_matches((const char *)item.value.at, item.value.len, name)) {
             return true;
         }
