@@ -21,12 +21,11 @@ match(const char *pattern, const char *text, size_t len, bool fold)
     const char *retry = NULL;
 
     while (text < end) {
-        char c = fold ? lower(*text) : *text;
-
         if (*pattern == '*') {
             star = pattern++;
             retry = text;
-        } else if (*pattern != '\0' && (*pattern == '?' || *pattern == c)) {
+        } else if (*pattern != '\0' && (*pattern == '?' || *pattern == *text ||
+                                        (fold && lower(*pattern) == lower(*text)))) {
             pattern++;
             text++;
         } else if (star != NULL) {
@@ -46,6 +45,12 @@ bool
 policy_glob(const char *pattern, const char *text)
 {
     return match(pattern, text, strlen(text), false);
+}
+
+bool
+glob_any_case(const char *pattern, const char *text)
+{
+    return match(pattern, text, strlen(text), true);
 }
 
 bool

@@ -7,9 +7,16 @@
 #include "config/policy.h"
 
 /*
- * As policy_glob(), for names of hosts: case and a trailing dot do not count.
+ * As policy_glob(), but the case of the letters A to Z does not count.
  *
- *   pattern  in  lower case, without a trailing dot
+ * Safe     async-signal-safe.
+ */
+bool glob_any_case(const char *pattern, const char *text);
+
+/*
+ * The same for names of hosts, where a trailing dot does not count either.
+ *
+ *   pattern  in  without a trailing dot
  *
  * Safe     async-signal-safe.
  */

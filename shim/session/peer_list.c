@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/glob.h"
 #include "shim/session/peer_svid.h"
 #include "shim/session/peer_text.h"
 
@@ -168,6 +169,14 @@ decode(const struct der_item *value, char text[ATTRIBUTE_LEN_MAX])
     return peer_der_is_string(value->tag);
 }
 
+/* RFC 5280 section 7.1 has no two names that differ in case alone: who is turned away as
+ * one of them is not to come in as the other. */
+static bool
+text_fits(const char *pattern, const char *text, bool is_deny)
+{
+    return is_deny ? glob_any_case(pattern, text) : policy_glob(pattern, text);
+}
+
 static bool
 any_attribute(struct der_span subject, const struct policy_peer *entry, bool is_deny)
 {
@@ -184,7 +193,8 @@ any_attribute(struct der_span subject, const struct policy_peer *entry, bool is_
         char text[ATTRIBUTE_LEN_MAX];
         while (peer_der_attribute(&rdn.value, &oid, &value)) {
             if (der_is(oid, wanted, sizeof(cn)) &&
-                (decode(&value, text) ? policy_glob(entry->text, text) : is_deny)) {
+                (decode(&value, text) ? text_fits(entry->text, text, is_deny)
+                                      : is_deny)) {
                 return true;
             }
         }
@@ -205,7 +215,7 @@ issuer_fits(struct der_span issuer, const char *pattern, bool is_deny)
 {
     char text[ISSUER_LEN_MAX];
     peer_text_name(issuer, text, sizeof(text));
-    return is_cut(text) ? is_deny : policy_glob(pattern, text);
+    return is_cut(text) ? is_deny : text_fits(pattern, text, is_deny);
 }
 
 static bool
