@@ -91,12 +91,30 @@ end_session(struct handle *handle, int fd)
     return 0;
 }
 
+static void
+give_up(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    struct failure failure;
+    if (session_lock(session) < 0) {
+        return;
+    }
+    if (atomic_load(&session->state) == SESSION_HANDSHAKING) {
+        failure_set(
+            &failure, REASON_LOCAL_CLOSE,
+            "the program closed the connection during the handshake, and too many "
+            "such are not through with it yet");
+        session_fail(handle, fd, ECONNRESET, &failure);
+    }
+    session_unlock(session);
+}
+
 void
 session_last_close(struct handle *handle, int fd)
 {
     int64_t linger_ms = end_session(handle, fd);
-    if (linger_ms > 0) {
-        service_linger(handle, fd, linger_ms);
+    if (linger_ms > 0 && !service_linger(handle, fd, linger_ms)) {
+        give_up(handle, fd);
     }
     table_release(handle);
 }

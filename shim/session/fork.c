@@ -121,7 +121,7 @@ inherit(struct handle *handle, void *context)
     }
     /* The threads that had references stayed behind. */
     atomic_store(&handle->refs, fds);
-    handle->watched = handle->watch_again = false;
+    handle->watched = handle->watch_again = handle->is_unfinished = false;
     atomic_store(&handle->lingering, false);
     handle->service_after_ms = 0;
     record_conn_done(&handle->conn);

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "shim/session/recheck.h"
 #include "shim/session/reload.h"
@@ -21,11 +22,14 @@ enum {
     TICK_MS = 5,         /* how often deadlines are looked at while there are any */
     EVENTS = 64,
     STACK_LEN = 256 * 1024, /* wolfSSL's handshake wants about 40 KiB */
+    UNFINISHED_SHARE = 4,   /* of the fds that the process may have, a quarter at most */
+    UNFINISHED_MAX = 1024,
 };
 
 pthread_mutex_t service_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t stop_mutex = PTHREAD_MUTEX_INITIALIZER; /* before that one */
 static struct handle *watched;
+static rlim_t unfinished; /* handshakes of servers among those that linger */
 static _Atomic bool running;
 static _Atomic bool started; /* and there is a thread */
 static bool sleeping;        /* for long: wants a wake-up */
@@ -58,6 +62,8 @@ list_remove(struct handle *handle)
         handle->next_watched->previous_watched = handle->previous_watched;
     }
     handle->watched = false;
+    unfinished -= handle->is_unfinished;
+    handle->is_unfinished = false;
 }
 
 void
@@ -311,25 +317,57 @@ linger_alone(struct handle *handle)
     }
 }
 
-void
+/* Under the lock. Whether there is room for one more handshake that lingers. */
+static bool
+has_room(void)
+{
+    struct rlimit limit;
+    rlim_t most = UNFINISHED_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur / UNFINISHED_SHARE < most) {
+        most = limit.rlim_cur / UNFINISHED_SHARE;
+    }
+    return unfinished < most;
+}
+
+/* Returns whether it lingers; takes the service's own fd over. */
+static bool
+begin_to_linger(struct handle *handle, int own_fd, int64_t linger_ms)
+{
+    const struct session *session = handle->session;
+    bool is_unfinished =
+        session->is_server && atomic_load(&session->state) == SESSION_HANDSHAKING;
+    if (is_unfinished && !has_room()) {
+        table_disown(own_fd);
+        system_calls.close(own_fd);
+        return false;
+    }
+    service_give_fd(handle, own_fd);
+    atomic_store(&handle->linger_until_ms, session_now_ms() + linger_ms);
+    atomic_store(&handle->lingering, true);
+    watch_locked(handle);
+    unfinished += is_unfinished;
+    handle->is_unfinished = is_unfinished;
+    return true;
+}
+
+bool
 service_linger(struct handle *handle, int fd, int64_t linger_ms)
 {
     int copy = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) {
-        return; /* no fd to be had: the close ends it as it stands */
+        return true; /* no fd to be had: the close ends it as it stands */
     }
     copy = table_raise(copy);
     service_forget_epoll(fd);
     pthread_mutex_lock(&service_mutex);
-    service_give_fd(handle, copy);
-    atomic_store(&handle->linger_until_ms, session_now_ms() + linger_ms);
-    atomic_store(&handle->lingering, true);
-    watch_locked(handle);
-    bool alone = !started;
+    bool lingers = begin_to_linger(handle, copy, linger_ms);
+    bool alone = lingers && !started;
     pthread_mutex_unlock(&service_mutex);
     if (alone) {
         linger_alone(handle);
     }
+    return lingers;
 }
 
 enum service_rest
@@ -375,6 +413,7 @@ service_fork_child(void)
 {
     /* The thread and its list stayed with the parent. */
     watched = NULL;
+    unfinished = 0;
     running = false;
     started = false;
     sleeping = stopping = false;

@@ -19,8 +19,11 @@ void service_watch(struct handle *handle);
  * and the program's epoll instance forgets the fd.
  *
  *   linger_ms  in  how long at most
+ *
+ * Returns  false: a server's handshake, and too many of those linger already.  Strangers
+ *          begin them, and each costs an fd that the program believes to have back.
  */
-void service_linger(struct handle *handle, int fd, int64_t linger_ms);
+bool service_linger(struct handle *handle, int fd, int64_t linger_ms);
 
 /* What is left to do for connections that the program has closed. */
 enum service_rest {

@@ -131,6 +131,7 @@ struct handle {
     _Atomic bool watched;   /* to be read without the lock */
     bool watch_again;       /* asked for while a step was under way */
     _Atomic bool lingering; /* the program has closed its last fd; set by its thread */
+    bool is_unfinished;     /* counted by service.c as a server's handshake */
     int service_fd;         /* a dup of the service's own, -1 = none */
     _Atomic int64_t service_after_ms; /* leave it to the program's threads until then */
     _Atomic int64_t linger_until_ms;  /* set before lingering is */

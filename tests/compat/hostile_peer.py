@@ -123,6 +123,20 @@ def test_silent_crowd_does_not_hold_up_exit(bed):
         sock.close()
 
 
+def test_crowd_that_is_turned_away(bed):
+    """A program that closes connections has their descriptors back, however long those who
+    made them say nothing."""
+    bed.pair(handshake_timeout="60s")
+    server = bed.serve(bed.python("turn_away.py", bed.port, CROWD))
+    crowd = [socket.create_connection(("127.0.0.1", bed.port), timeout=10)
+             for _ in range(CROWD)]
+    equal(odd.ask(bed.port, good(bed)), b"hello", "what a good client is echoed")
+    for sock in crowd:
+        sock.close()
+    equal(server.ok(20).out, b"fine\n", "the server")
+    bed.audited("server", event="handshake_failed", reason="local_close")
+
+
 def test_endless_hello(bed):
     """A ClientHello of sixteen megabytes is cut off, not collected."""
     serve(bed, handshake_timeout="5s")
