@@ -111,17 +111,20 @@ recheck_keep_chain(struct handle *handle)
     session->chain_len = (uint32_t)flat.len;
 }
 
+/* With a reference for the caller: another thread may be about to keep another one. */
 static struct chain *
 find_chain(struct handle *handle)
 {
     struct session *session = handle->session;
-    if (session_lock(session) == 0) {
-        if (handle->chain == NULL && session->chain_len <= SESSION_EARLY_LEN) {
-            handle->chain = chain_parse(handle->early, session->chain_len);
-        }
+    bool locked = session_lock(session) == 0; /* else by this very thread */
+    if (locked && handle->chain == NULL && session->chain_len <= SESSION_EARLY_LEN) {
+        handle->chain = chain_parse(handle->early, session->chain_len);
+    }
+    struct chain *chain = handle->chain != NULL ? chain_ref(handle->chain) : NULL;
+    if (locked) {
         session_unlock(session);
     }
-    return handle->chain;
+    return chain;
 }
 
 /* ---- one connection ---------------------------------------------------------------- */
@@ -193,7 +196,6 @@ judge(struct handle *handle, struct generation *generation, struct failure *fail
                     "the peer's certificates are not known any more");
         return policy->recheck || policy->expired_sessions_are_cut ? -EACCES : 0;
     }
-    chain_ref(chain);
     int result = judge_by(handle, &ruling, &chain, failure);
     if (result == 0) {
         handle->judged_trust = context_trust_number(ruling_context(&ruling));
