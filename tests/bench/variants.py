@@ -18,6 +18,7 @@ VARIANTS = ["plain", "shim", "native", *proxies.PROXIES]
 POLICY = """\
 [shim]
 log = none
+handshake_timeout = 60s
 default_inbound = deny
 default_outbound = deny
 [identity bench]
