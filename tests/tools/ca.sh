@@ -188,7 +188,7 @@ check "unknown command" says 2 "unknown command 'frob'" ca frob
 check "unknown option" says 2 "--frob: unknown option" ca issue x --frob
 check "an option of another command" says 2 "unknown option" ca revoke x --dns y
 check "a value that is missing" says 2 "needs a value" ca issue x --dns
-check "no NAME" says 2 "which NAME" ca issue
+check "no NAME" says 2 "NAME: is missing" ca issue
 check "bad address" says 2 "not an IPv4 or IPv6 address" ca issue x --ip 300.1.1.1
 check "bad URI" says 2 "not a URI" ca issue x --uri nonsense
 check "bad days" says 2 "must be a number" ca issue x --days -3

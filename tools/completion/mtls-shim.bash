@@ -67,16 +67,16 @@ _mtlsctl_ca() {
         --name | --dns | --ip | --uri | --cn | --ou | --days | --serial | --path-length) return ;;
     esac
     case $command in
-        init) options="--dir --name --path-length --key --days --help" ;;
-        sub) options="--dir --out --name --path-length --permit --exclude --key --days --help" ;;
-        issue) options="--dir --key --dns --ip --uri --cn --ou --server --client --days --out --help" ;;
+        init) options="--dir --name --path-length --key --days --help --version" ;;
+        sub) options="--dir --out --name --path-length --permit --exclude --key --days --help --version" ;;
+        issue) options="--dir --key --dns --ip --uri --cn --ou --server --client --days --out --help --version" ;;
         sign) options="--dir --csr --take-names --take-usage --take-subject --dry-run --dns --ip
-            --uri --cn --ou --server --client --days --out --force --help" ;;
-        renew) options="--dir --keep-key --key --days --out --help" ;;
-        p12) options="--dir --passphrase-file --in --out --force --help" ;;
-        revoke) options="--dir --serial --help" ;;
-        crl) options="--dir --days --out --all --help" ;;
-        list) options="--dir --json --help" ;;
+            --uri --cn --ou --server --client --days --out --force --help --version" ;;
+        renew) options="--dir --keep-key --key --days --out --help --version" ;;
+        p12) options="--dir --passphrase-file --in --out --force --help --version" ;;
+        revoke) options="--dir --serial --help --version" ;;
+        crl) options="--dir --days --out --all --help --version" ;;
+        list) options="--dir --json --help --version" ;;
     esac
     if [[ $cur != -* && $command =~ ^(issue|renew|p12|revoke)$ ]]; then
         options=$(_mtlsctl_issued)
@@ -93,7 +93,7 @@ _mtlsctl_explain() {
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "--outbound --inbound --address --from
-                    --service --program --user --peer --help" -- "$cur")
+                    --service --program --user --peer --help --version" -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             fi
@@ -104,7 +104,7 @@ _mtlsctl_explain() {
 _mtlsctl_check() {
     local cur=$1
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "--help" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi
@@ -119,7 +119,7 @@ _mtlsctl_doctor() {
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "-p -s --policy --service --user --json
-                    --help" -- "$cur")
+                    --help --version" -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur")
             fi
@@ -136,7 +136,7 @@ _mtlsctl_probe() {
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "-p --policy --identity --service --program
-                    --user --timeout --json --help" -- "$cur")
+                    --user --timeout --json --help --version" -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
             fi
@@ -153,7 +153,7 @@ _mtlsctl_verify() {
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "-p --policy --rule --inbound --outbound
                     --address --from --service --program --user --trust --crl --server --client
-                    --name --json --help" -- "$cur")
+                    --name --json --help --version" -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             fi
@@ -168,7 +168,7 @@ _mtlsctl_counted() {
         -p | --policy | --textfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         -d | --dir) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         --listen) ;;
-        *) mapfile -t COMPREPLY < <(compgen -W "-p -d --policy --dir $options --help" -- "$cur") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "-p -d --policy --dir $options --help --version" -- "$cur") ;;
     esac
 }
 
@@ -205,9 +205,9 @@ _mtlsctl() {
         _mtlsctl_verify "$cur" "${COMP_WORDS[COMP_CWORD - 1]}"
     elif [[ ${COMP_WORDS[1]} == report ]]; then
         _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" \
-            "--since --until --rows --json --html --output --help"
+            "--since --until --rows --json --html --output --help --version"
     elif [[ ${COMP_WORDS[1]} == suggest ]]; then
-        _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--identity --strict --help"
+        _mtlsctl_files "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--identity --strict --help --version"
     elif [[ ${COMP_WORDS[1]} == metrics ]]; then
         _mtlsctl_counted "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "--listen --textfile"
     elif [[ ${COMP_WORDS[1]} == top ]]; then
@@ -216,7 +216,7 @@ _mtlsctl() {
         :
     elif ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -W "init sub issue sign renew p12 revoke crl
-            list --help" -- "$cur")
+            list --help --version" -- "$cur")
     else
         _mtlsctl_ca "$cur" "${COMP_WORDS[COMP_CWORD - 1]}" "${COMP_WORDS[2]}"
     fi

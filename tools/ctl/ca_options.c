@@ -4,7 +4,7 @@
 #include "tools/ctl/options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,51 +33,69 @@ static const struct {
     [CA_LIST] = {"list", NULL, "list what was issued"},
 };
 
+enum kind { TEXT, SWITCH, TAKEN }; /* TAKEN: what take() is for */
+
+#define AT(field) offsetof(struct ca_options, field)
+
 static const struct option_row {
     const char *name;
-    const char *argument; /* NULL = takes none */
-    const char *what;
+    const char *value; /* NULL = takes none */
+    enum kind kind;
+    size_t at; /* where in struct ca_options it goes */
     unsigned commands;
+    const char *what;
 } rows[] = {
-    {"dir", "DIR", "directory of the CA (default: ./" CA_DEFAULT_DIR ")", ALL},
-    {"name", "CN", "the CA's name (default: " CA_DEFAULT_NAME "; sub: NAME)",
-     BIT(CA_INIT) | BIT(CA_SUB)},
-    {"path-length", "N", "how many CAs may be below it (default: 0)",
-     BIT(CA_INIT) | BIT(CA_SUB)},
-    {"permit", "KIND:WHAT",
-     "issue only for dns:DOMAIN, ip:ADDRESS/BITS or uri:HOST of this kind", BIT(CA_SUB)},
-    {"exclude", "KIND:WHAT", "never issue for this dns:, ip: or uri:", BIT(CA_SUB)},
-    {"csr", "FILE", "the request, PEM", BIT(CA_SIGN)},
-    {"take-names", NULL, "take the alternative names that it asks for", BIT(CA_SIGN)},
-    {"take-usage", NULL, "take the usage that it asks for: server, client", BIT(CA_SIGN)},
-    {"take-subject", NULL, "take its subject instead of --cn and --ou", BIT(CA_SIGN)},
-    {"dry-run", NULL, "show what it asks for and would get, and stop", BIT(CA_SIGN)},
-    {"keep-key", NULL, "keep the key (default: a new one of the same kind)",
-     BIT(CA_RENEW)},
-    {"key", "KIND", CA_KEY_KINDS " (default: " CA_DEFAULT_KEY "; renew: as it was)",
-     BIT(CA_INIT) | BIT(CA_SUB) | BIT(CA_ISSUE) | BIT(CA_RENEW)},
-    {"dns", "NAME", "alternative name; without any, NAME itself", LEAF},
-    {"ip", "ADDRESS", "alternative name, IPv4 or IPv6", LEAF},
-    {"uri", "URI", "alternative name, such as spiffe://corp/ns/shop/sa/web", LEAF},
-    {"cn", "CN", "common name (default: NAME)", LEAF},
-    {"ou", "OU", "organisational unit", LEAF},
-    {"server", NULL, "for servers only (default: servers and clients)", LEAF},
-    {"client", NULL, "for clients only", LEAF},
-    {"passphrase-file", "FILE", "what to encrypt it with is its first line", BIT(CA_P12)},
-    {"in", "DIR", "directory of NAME.pem and NAME.key (default: the CA's)", BIT(CA_P12)},
-    {"serial", "HEX", "revoke this certificate only", BIT(CA_REVOKE)},
-    {"days", "N",
-     "validity: CA 3650, CA below it 1825, certificate 365, renewed as before, "
-     "revocation list 30 days",
-     BIT(CA_INIT) | BIT(CA_SUB) | LEAF | BIT(CA_RENEW) | BIT(CA_CRL)},
-    {"out", "PATH",
-     "issue, sign, renew: directory of NAME.pem and NAME.key; sub: its directory; crl, "
-     "p12: the file",
-     LEAF | BIT(CA_SUB) | BIT(CA_RENEW) | BIT(CA_P12) | BIT(CA_CRL)},
-    {"force", NULL, "replace a file that is there", BIT(CA_SIGN) | BIT(CA_P12)},
-    {"all", NULL, "write the lists of the CAs below it, too", BIT(CA_CRL)},
-    {"json", NULL, "as JSON", BIT(CA_LIST)},
-    {"help", NULL, "show this text", ALL},
+    {"dir", "DIR", TEXT, AT(dir), ALL,
+     "directory of the CA (default: ./" CA_DEFAULT_DIR ")"},
+    {"name", "CN", TEXT, AT(name), BIT(CA_INIT) | BIT(CA_SUB),
+     "the CA's name (default: " CA_DEFAULT_NAME ";\nsub: NAME)"},
+    {"path-length", "N", TAKEN, 0, BIT(CA_INIT) | BIT(CA_SUB),
+     "how many CAs may be below it (default: 0)"},
+    {"permit", "KIND:WHAT", TAKEN, 0, BIT(CA_SUB),
+     "issue only for dns:DOMAIN, ip:ADDRESS/BITS or\nuri:HOST of this kind"},
+    {"exclude", "KIND:WHAT", TAKEN, 0, BIT(CA_SUB),
+     "never issue for this dns:, ip: or uri:"},
+    {"csr", "FILE", TEXT, AT(csr), BIT(CA_SIGN), "the request, PEM"},
+    {"take-names", NULL, SWITCH, AT(take_names), BIT(CA_SIGN),
+     "take the alternative names that it asks for"},
+    {"take-usage", NULL, SWITCH, AT(take_usage), BIT(CA_SIGN),
+     "take the usage that it asks for: server, client"},
+    {"take-subject", NULL, SWITCH, AT(take_subject), BIT(CA_SIGN),
+     "take its subject instead of --cn and --ou"},
+    {"dry-run", NULL, SWITCH, AT(dry_run), BIT(CA_SIGN),
+     "show what it asks for and would get, and stop"},
+    {"keep-key", NULL, SWITCH, AT(keep_key), BIT(CA_RENEW),
+     "keep the key (default: a new one of the same kind)"},
+    {"key", "KIND", TEXT, AT(key),
+     BIT(CA_INIT) | BIT(CA_SUB) | BIT(CA_ISSUE) | BIT(CA_RENEW),
+     CA_KEY_KINDS "\n(default: " CA_DEFAULT_KEY "; renew: as it was)"},
+    {"dns", "NAME", TAKEN, 0, LEAF, "alternative name; without any, NAME itself"},
+    {"ip", "ADDRESS", TAKEN, 0, LEAF, "alternative name, IPv4 or IPv6"},
+    {"uri", "URI", TAKEN, 0, LEAF,
+     "alternative name, such as\nspiffe://corp/ns/shop/sa/web"},
+    {"cn", "CN", TEXT, AT(cn), LEAF, "common name (default: NAME)"},
+    {"ou", "OU", TEXT, AT(ou), LEAF, "organisational unit"},
+    {"server", NULL, SWITCH, AT(server), LEAF,
+     "for servers only (default: servers and clients)"},
+    {"client", NULL, SWITCH, AT(client), LEAF, "for clients only"},
+    {"passphrase-file", "FILE", TEXT, AT(passphrase_file), BIT(CA_P12),
+     "what to encrypt it with is its first line"},
+    {"in", "DIR", TEXT, AT(in), BIT(CA_P12),
+     "directory of NAME.pem and NAME.key\n(default: the CA's)"},
+    {"serial", "HEX", TEXT, AT(serial), BIT(CA_REVOKE), "revoke this certificate only"},
+    {"days", "N", TAKEN, 0,
+     BIT(CA_INIT) | BIT(CA_SUB) | LEAF | BIT(CA_RENEW) | BIT(CA_CRL),
+     "validity: CA 3650, CA below it 1825, certificate\n365, renewed as before, "
+     "revocation list 30 days"},
+    {"out", "PATH", TEXT, AT(out),
+     LEAF | BIT(CA_SUB) | BIT(CA_RENEW) | BIT(CA_P12) | BIT(CA_CRL),
+     "issue, sign, renew: directory of NAME.pem and\nNAME.key; sub: its directory; crl, "
+     "p12: the file"},
+    {"force", NULL, SWITCH, AT(force), BIT(CA_SIGN) | BIT(CA_P12),
+     "replace a file that is there"},
+    {"all", NULL, SWITCH, AT(all), BIT(CA_CRL),
+     "write the lists of the CAs below it, too"},
+    {"json", NULL, SWITCH, AT(json), BIT(CA_LIST), "as JSON"},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -89,35 +107,6 @@ print_commands(FILE *out)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
     }
     fprintf(out, "\nmtlsctl ca COMMAND --help lists a command's options.\n");
-}
-
-static void
-print_usage(FILE *out, enum ca_command command)
-{
-    const char *operand = commands[command].operand;
-
-    fprintf(out, "usage: mtlsctl ca %s%s%s [OPTION...]\n", commands[command].name,
-            operand != NULL ? " " : "", operand != NULL ? operand : "");
-}
-
-static void
-print_help(enum ca_command command)
-{
-    int width = 0;
-
-    print_usage(stdout, command);
-    printf("%s\n\n", commands[command].what);
-    for (size_t i = 0; i < ROWS; i++) {
-        if ((rows[i].commands & BIT(command)) != 0 && (int)strlen(rows[i].name) > width) {
-            width = (int)strlen(rows[i].name);
-        }
-    }
-    for (size_t i = 0; i < ROWS; i++) {
-        if ((rows[i].commands & BIT(command)) != 0) {
-            printf("  --%-*s %-9s %s\n", width, rows[i].name,
-                   rows[i].argument != NULL ? rows[i].argument : "", rows[i].what);
-        }
-    }
 }
 
 static int
@@ -148,61 +137,11 @@ set_number(int *where, const char *option, const char *text, long least, long mo
     return 0;
 }
 
-/* Options that are a text or a switch; false for another. */
-static bool
-take_simple(struct ca_options *options, const char *name, const char *value)
-{
-    const struct {
-        const char *name;
-        const char **where;
-    } texts[] = {
-        {"dir", &options->dir}, {"name", &options->name},
-        {"key", &options->key}, {"cn", &options->cn},
-        {"ou", &options->ou},   {"serial", &options->serial},
-        {"out", &options->out}, {"in", &options->in},
-        {"csr", &options->csr}, {"passphrase-file", &options->passphrase_file},
-    };
-    const struct {
-        const char *name;
-        bool *where;
-    } switches[] = {
-        {"server", &options->server},
-        {"client", &options->client},
-        {"keep-key", &options->keep_key},
-        {"take-names", &options->take_names},
-        {"take-usage", &options->take_usage},
-        {"take-subject", &options->take_subject},
-        {"dry-run", &options->dry_run},
-        {"force", &options->force},
-        {"all", &options->all},
-        {"json", &options->json},
-        {"name", &options->given_name},
-        {"key", &options->given_key},
-    };
-    bool known = false;
-
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (strcmp(name, texts[i].name) == 0) {
-            *texts[i].where = value;
-            known = true;
-        }
-    }
-    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
-        if (strcmp(name, switches[i].name) == 0) {
-            *switches[i].where = true;
-            known = true;
-        }
-    }
-    return known;
-}
-
-/* Takes one option, by its name; 1 for --help. */
 static int
-take(struct ca_options *options, const char *name, const char *value)
+take(void *context, const char *name, const char *value)
 {
-    if (take_simple(options, name, value)) {
-        return 0;
-    }
+    struct ca_options *options = context;
+
     if (strcmp(name, "dns") == 0) {
         return add_san(options, CA_SAN_DNS, value);
     }
@@ -218,14 +157,9 @@ take(struct ca_options *options, const char *name, const char *value)
     if (strcmp(name, "path-length") == 0) {
         return set_number(&options->path_len, name, value, 0, MAX_PATH_LEN);
     }
-    if (strcmp(name, "permit") == 0) {
-        return ca_san_add_subtree(&options->permitted, name, value);
-    }
-    if (strcmp(name, "exclude") == 0) {
-        return ca_san_add_subtree(&options->excluded, name, value);
-    }
-    print_help(options->command);
-    return 1;
+    return ca_san_add_subtree(strcmp(name, "permit") == 0 ? &options->permitted
+                                                          : &options->excluded,
+                              name, value);
 }
 
 int64_t
@@ -265,24 +199,14 @@ check_needed(const struct ca_options *options)
 static int
 check(struct ca_options *options)
 {
-    const char *name = commands[options->command].name;
     int rc;
 
     if (!ca_key_known(options->key)) {
         return ca_error(-EINVAL, "--key %s: must be %s", options->key, CA_KEY_KINDS);
     }
-    if (options->operand == NULL && commands[options->command].operand != NULL &&
-        options->command != CA_REVOKE) {
-        ca_error(-EINVAL, "%s: which NAME?", name);
-        print_usage(stderr, options->command);
-        return -EINVAL;
-    }
     rc = check_needed(options);
     if (rc != 0) {
         return rc;
-    }
-    if (options->operand != NULL && commands[options->command].operand == NULL) {
-        return ca_error(-EINVAL, "%s: takes no argument '%s'", name, options->operand);
     }
     if (options->command == CA_REVOKE &&
         (options->operand == NULL) == (options->serial == NULL)) {
@@ -302,53 +226,66 @@ check(struct ca_options *options)
     return 0;
 }
 
+/* The rows of a command, as options_read() wants them. Returns how many there are. */
+static size_t
+select_rows(struct ca_options *options, struct options_row selected[ROWS])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct option_row *row = &rows[i];
+        void *where = (char *)options + row->at;
+
+        if ((row->commands & BIT(options->command)) != 0) {
+            selected[count++] = (struct options_row){
+                .name = row->name,
+                .value = row->value,
+                .text = row->kind == TEXT ? where : NULL,
+                .on = row->kind == SWITCH ? where : NULL,
+                .help = row->what,
+            };
+        }
+    }
+    return count;
+}
+
 static int
 parse_command(int argc, char **argv, struct ca_options *options)
 {
-    struct option table[ROWS + 2];
-    size_t used = 0;
-    int index;
-    int c;
+    const char *operand = commands[options->command].operand;
+    struct options_row selected[ROWS];
+    char name[32];
+    char usage[80];
+    char about[80];
+    const struct options_page page = {
+        .command = name,
+        .usage = usage,
+        .about = about,
+        .notes =
+            "Exit status: 0; 1 when it cannot be done; 2 for a wrong command line.\n",
+        .operand = operand,
+        .operands = operand == NULL     ? OPTIONS_NONE
+                    : operand[0] == '[' ? OPTIONS_OPTIONAL
+                                        : OPTIONS_ONE,
+        .take = take,
+        .context = options,
+    };
+    int status;
 
-    memset(table, 0, sizeof(table));
-    for (size_t i = 0; i < ROWS; i++) {
-        if ((rows[i].commands & BIT(options->command)) != 0) {
-            table[used].name = rows[i].name;
-            table[used].has_arg =
-                rows[i].argument != NULL ? required_argument : no_argument;
-            table[used++].val = 'x';
-        }
-    }
-    table[used] = (struct option){"version", no_argument, NULL, 'V'};
+    snprintf(name, sizeof(name), "ca %s", commands[options->command].name);
+    snprintf(usage, sizeof(usage), "usage: mtlsctl %s%s%s [OPTION...]\n", name,
+             operand != NULL ? " " : "", operand != NULL ? operand : "");
+    snprintf(about, sizeof(about), "%s\n", commands[options->command].what);
     optind = 0; /* a fresh start: main has used getopt already */
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, ":hV", table, &index)) != -1) {
-        int rc;
-
-        if (c == 'h') {
-            print_help(options->command);
-            return 1;
-        }
-        if (c == 'V') {
-            options_print_version();
-            return 1;
-        }
-        if (c != 'x') {
-            ca_error(-EINVAL, "%s: %s: %s", argv[0], argv[optind - 1],
-                     c == ':' ? "needs a value" : "unknown option");
-            print_usage(stderr, options->command);
-            return -EINVAL;
-        }
-        rc = take(options, table[index].name, optarg);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    if (argc - optind > 1) {
-        return ca_error(-EINVAL, "%s: one argument too many: '%s'", argv[0],
-                        argv[optind + 1]);
+    status = options_read(&page, selected, select_rows(options, selected), argc, argv);
+    if (status >= 0) {
+        return status == EXIT_SUCCESS ? 1 : -EINVAL;
     }
     options->operand = argv[optind];
+    options->given_name = options->name != NULL;
+    options->given_key = options->key != NULL;
+    options->name = options->given_name ? options->name : CA_DEFAULT_NAME;
+    options->key = options->given_key ? options->key : CA_DEFAULT_KEY;
     return check(options);
 }
 
@@ -357,8 +294,6 @@ ca_options_parse(int argc, char **argv, struct ca_options *options)
 {
     memset(options, 0, sizeof(*options));
     options->dir = CA_DEFAULT_DIR;
-    options->name = CA_DEFAULT_NAME;
-    options->key = CA_DEFAULT_KEY;
     if (argc < 2) {
         print_commands(stderr);
         return -EINVAL;

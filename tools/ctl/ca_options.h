@@ -1,4 +1,4 @@
-/* The command line of `mtlsctl ca`: one table gives parsing and help. */
+/* The command line of `mtlsctl ca`. */
 #ifndef TOOLS_CTL_CA_OPTIONS_H
 #define TOOLS_CTL_CA_OPTIONS_H
 

@@ -11,14 +11,16 @@
 #include <time.h>
 
 static const struct options_page page = {
-    "check",
-    "usage: mtlsctl check POLICY\n",
-    "Loads a policy and the files of its identities as the shim would, and shows every\n"
-    "problem as \"POLICY:LINE: TEXT\"; as warnings, rules that let plaintext\n"
-    "through, and certificates within expiry_warning of their end.\n",
-    "Exit status: 0 when all is well, 2 for a wrong command line, 78 for a bad policy.\n",
-    "POLICY",
-    OPTIONS_ONE,
+    .command = "check",
+    .usage = "usage: mtlsctl check POLICY\n",
+    .about = "Loads a policy and the files of its identities as the shim would, and "
+             "shows every\n"
+             "problem as \"POLICY:LINE: TEXT\"; as warnings, rules that let plaintext\n"
+             "through, and certificates within expiry_warning of their end.\n",
+    .notes = "Exit status: 0 when all is well, 2 for a wrong command line, 78 for a bad "
+             "policy.\n",
+    .operand = "POLICY",
+    .operands = OPTIONS_ONE,
 };
 
 static void

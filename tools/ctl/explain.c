@@ -13,17 +13,19 @@
 #include <wolfssl/ssl.h>
 
 static const struct options_page page = {
-    "explain",
-    "usage: mtlsctl explain POLICY --outbound HOST:PORT [OPTION...]\n"
-    "       mtlsctl explain POLICY --inbound ADDRESS:PORT [OPTION...]\n",
-    "Says for each rule of a policy whether a connection would match it and, if not, "
-    "why,\n"
-    "and what becomes of the connection. Nothing is resolved and nothing is sent.\n",
-    "An IPv6 address with a port stands in brackets: [::1]:443.\n"
-    "Exit status: 0, 1 when --peer is refused, 2 for a wrong command line, 78 for a bad\n"
-    "policy.\n",
-    "POLICY",
-    OPTIONS_ONE,
+    .command = "explain",
+    .usage = "usage: mtlsctl explain POLICY --outbound HOST:PORT [OPTION...]\n"
+             "       mtlsctl explain POLICY --inbound ADDRESS:PORT [OPTION...]\n",
+    .about =
+        "Says for each rule of a policy whether a connection would match it and, if not, "
+        "why,\n"
+        "and what becomes of the connection. Nothing is resolved and nothing is sent.\n",
+    .notes = "An IPv6 address with a port stands in brackets: [::1]:443.\n"
+             "Exit status: 0, 1 when --peer is refused, 2 for a wrong command line, 78 "
+             "for a bad\n"
+             "policy.\n",
+    .operand = "POLICY",
+    .operands = OPTIONS_ONE,
 };
 
 struct options {

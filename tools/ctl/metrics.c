@@ -15,15 +15,17 @@
 #include "tools/ctl/options.h"
 
 static const struct options_page page = {
-    "metrics",
-    "usage: mtlsctl metrics [-p POLICY | -d DIR] [--listen ADDR:PORT | --textfile "
-    "PATH]\n",
-    "Shows what the processes of this host have counted under metrics_dir, in the text\n"
-    "format of Prometheus.\n",
-    "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, 78 for a\n"
-    "bad policy or one without metrics_dir.\n",
-    NULL,
-    OPTIONS_NONE,
+    .command = "metrics",
+    .usage =
+        "usage: mtlsctl metrics [-p POLICY | -d DIR] [--listen ADDR:PORT | --textfile "
+        "PATH]\n",
+    .about = "Shows what the processes of this host have counted under metrics_dir, in "
+             "the text\n"
+             "format of Prometheus.\n",
+    .notes = "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, "
+             "78 for a\n"
+             "bad policy or one without metrics_dir.\n",
+    .operands = OPTIONS_NONE,
 };
 
 static int

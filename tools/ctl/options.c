@@ -55,8 +55,11 @@ print_row(const struct options_row *row, int width)
 static void
 print_help(const struct options_page *page, const struct options_row *rows, size_t count)
 {
-    static const struct options_row help = {.name = "help", .help = "show this text"};
-    int width = put_name(NULL, &help);
+    static const struct options_row everywhere[] = {
+        {.name = "help", .letter = 'h', .help = "show this text"},
+        {.name = "version", .letter = 'V', .help = "show the version"},
+    };
+    int width = put_name(NULL, &everywhere[1]);
 
     for (size_t i = 0; i < count; i++) {
         int len = put_name(NULL, &rows[i]);
@@ -67,7 +70,9 @@ print_help(const struct options_page *page, const struct options_row *rows, size
     for (size_t i = 0; i < count; i++) {
         print_row(&rows[i], width);
     }
-    print_row(&help, width);
+    for (size_t i = 0; i < OPTIONS_COUNT(everywhere); i++) {
+        print_row(&everywhere[i], width);
+    }
     printf("\n%s", page->notes);
 }
 
@@ -100,14 +105,17 @@ translate(const struct options_row *rows, size_t count, struct option table[ROWS
     *table = (struct option){NULL, 0, NULL, 0};
 }
 
-static void
-take(const struct options_row *row)
+static int
+take(const struct options_page *page, const struct options_row *row)
 {
     if (row->on != NULL) {
         *row->on = true;
-    } else {
+    } else if (row->text != NULL) {
         *row->text = row->value != NULL ? optarg : row->name;
+    } else {
+        return page->take(page->context, row->name, optarg);
     }
+    return 0;
 }
 
 static const struct options_row *
@@ -128,10 +136,10 @@ check_operands(const struct options_page *page, int count, char **operands)
     if (page->operands == OPTIONS_NONE && count > 0) {
         return options_wrong(page, operands[0], "there is nothing to be named");
     }
-    if (page->operands != OPTIONS_NONE && count == 0) {
+    if ((page->operands == OPTIONS_ONE || page->operands == OPTIONS_MANY) && count == 0) {
         return options_wrong(page, page->operand, "is missing");
     }
-    if (page->operands == OPTIONS_ONE && count > 1) {
+    if (page->operands != OPTIONS_MANY && count > 1) {
         return options_wrong(page, page->operand, "only one is taken");
     }
     return -1;
@@ -162,7 +170,9 @@ options_read(const struct options_page *page, const struct options_row *rows,
             return options_wrong(page, argv[optind - 1],
                                  c == ':' ? "needs a value" : "unknown option");
         }
-        take(row);
+        if (take(page, row) != 0) {
+            return CTL_EXIT_USAGE;
+        }
     }
     return check_operands(page, argc - optind, argv + optind);
 }

@@ -10,7 +10,8 @@
 #include <unistd.h> /* for optind */
 
 /* An option. It has a value, which goes to text; or it is a switch: it sets on, or, where
- * the last one of several counts, puts its name into text. */
+ * the last one of several counts, puts its name into text. With neither text nor on it
+ * goes to the page's take(), as often as it is there. */
 struct options_row {
     const char *name;  /* without the hyphens */
     char letter;       /* the same in short; 0 = there is none */
@@ -20,7 +21,7 @@ struct options_row {
     const char *help; /* \n where the next line is to begin */
 };
 
-enum options_operands { OPTIONS_NONE, OPTIONS_ONE, OPTIONS_MANY };
+enum options_operands { OPTIONS_NONE, OPTIONS_OPTIONAL, OPTIONS_ONE, OPTIONS_MANY };
 
 /* What a command says of itself. */
 struct options_page {
@@ -30,6 +31,9 @@ struct options_page {
     const char *notes;   /* behind them */
     const char *operand; /* what the command is about; NULL with OPTIONS_NONE */
     enum options_operands operands;
+    /* Returns 0; anything else when the value will not do, which was said. */
+    int (*take)(void *context, const char *name, const char *value);
+    void *context;
 };
 
 #define OPTIONS_COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))

@@ -19,16 +19,21 @@
 #define MAX_TIMEOUT_S 3600
 
 static const struct options_page page = {
-    "probe",
-    "usage: mtlsctl probe HOST:PORT [OPTION...]\n",
-    "Connects to a server and does a TLS handshake, shows what the server presents, and\n"
-    "says whether the shim would make this connection, by which rule, and if not, why.\n"
-    "It is the shim's own handshake, and the shim's own verdict. No data is sent.\n",
-    "Exit status: 0 let in (or, without a policy, shown), 1 refused by us or by the\n"
-    "server, 2 for a wrong command line, 69 when nobody answers, 76 when what answers\n"
-    "does not speak TLS, 78 for a bad policy.\n",
-    "HOST:PORT",
-    OPTIONS_ONE,
+    .command = "probe",
+    .usage = "usage: mtlsctl probe HOST:PORT [OPTION...]\n",
+    .about =
+        "Connects to a server and does a TLS handshake, shows what the server presents, "
+        "and\n"
+        "says whether the shim would make this connection, by which rule, and if not, "
+        "why.\n"
+        "It is the shim's own handshake, and the shim's own verdict. No data is sent.\n",
+    .notes =
+        "Exit status: 0 let in (or, without a policy, shown), 1 refused by us or by the\n"
+        "server, 2 for a wrong command line, 69 when nobody answers, 76 when what "
+        "answers\n"
+        "does not speak TLS, 78 for a bad policy.\n",
+    .operand = "HOST:PORT",
+    .operands = OPTIONS_ONE,
 };
 
 enum { EXIT_REFUSED = 1, EXIT_UNREACHABLE = 69, EXIT_NOT_TLS = 76 };

@@ -13,17 +13,21 @@
 #include "tools/ctl/report_sum.h"
 
 static const struct options_page page = {
-    "report",
-    "usage: mtlsctl report [--since TIME] [--until TIME] [--rows N]\n"
-    "                      [--json | --html] [--output FILE] AUDIT...\n",
-    "Reads audit logs and tells who talked to whom: connections by rule and by peer,\n"
-    "failures by cause, what is still in plaintext, versions and cipher suites, peers\n"
-    "that were refused, certificates about to end. AUDIT is a file with the log's lines\n"
-    "of JSON, or - for standard input (journalctl or zcat in front).\n",
-    "Exit status: 0 when the logs could be read, 1 when not, 2 for a wrong command "
-    "line.\n",
-    "AUDIT",
-    OPTIONS_MANY,
+    .command = "report",
+    .usage = "usage: mtlsctl report [--since TIME] [--until TIME] [--rows N]\n"
+             "                      [--json | --html] [--output FILE] AUDIT...\n",
+    .about = "Reads audit logs and tells who talked to whom: connections by rule and by "
+             "peer,\n"
+             "failures by cause, what is still in plaintext, versions and cipher suites, "
+             "peers\n"
+             "that were refused, certificates about to end. AUDIT is a file with the "
+             "log's lines\n"
+             "of JSON, or - for standard input (journalctl or zcat in front).\n",
+    .notes =
+        "Exit status: 0 when the logs could be read, 1 when not, 2 for a wrong command "
+        "line.\n",
+    .operand = "AUDIT",
+    .operands = OPTIONS_MANY,
 };
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };

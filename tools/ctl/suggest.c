@@ -14,18 +14,22 @@
 #include "tools/ctl/tally.h"
 
 static const struct options_page page = {
-    "suggest",
-    "usage: mtlsctl suggest [--identity NAME] [--strict] AUDIT...\n",
-    "Reads audit logs and writes rules for what they have seen, above all under observe\n"
-    "and permissive: who may come in, and how often each did, and what a rule would "
-    "have\n"
-    "refused. The rules go into a policy that has [shim] and [identity] already; look "
-    "at\n"
-    "each before you use it. AUDIT is a file, or - for standard input.\n",
-    "Exit status: 0 when rules were written, 1 when a log could not be read or shows no\n"
-    "connection, 2 for a wrong command line.\n",
-    "AUDIT",
-    OPTIONS_MANY,
+    .command = "suggest",
+    .usage = "usage: mtlsctl suggest [--identity NAME] [--strict] AUDIT...\n",
+    .about =
+        "Reads audit logs and writes rules for what they have seen, above all under "
+        "observe\n"
+        "and permissive: who may come in, and how often each did, and what a rule would "
+        "have\n"
+        "refused. The rules go into a policy that has [shim] and [identity] already; "
+        "look "
+        "at\n"
+        "each before you use it. AUDIT is a file, or - for standard input.\n",
+    .notes = "Exit status: 0 when rules were written, 1 when a log could not be read or "
+             "shows no\n"
+             "connection, 2 for a wrong command line.\n",
+    .operand = "AUDIT",
+    .operands = OPTIONS_MANY,
 };
 
 enum {

@@ -20,14 +20,15 @@
 #include "tools/ctl/options.h"
 
 static const struct options_page page = {
-    "top",
-    "usage: mtlsctl top [-p POLICY | -d DIR] [--once | --json]\n",
-    "Shows the connections of the processes of this host that count under metrics_dir.\n"
-    "On a terminal it is shown anew every two seconds; q ends it.\n",
-    "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, 78 for a\n"
-    "bad policy or one without metrics_dir.\n",
-    NULL,
-    OPTIONS_NONE,
+    .command = "top",
+    .usage = "usage: mtlsctl top [-p POLICY | -d DIR] [--once | --json]\n",
+    .about = "Shows the connections of the processes of this host that count under "
+             "metrics_dir.\n"
+             "On a terminal it is shown anew every two seconds; q ends it.\n",
+    .notes = "Exit status: 0 when all is well, 1 when not, 2 for a wrong command line, "
+             "78 for a\n"
+             "bad policy or one without metrics_dir.\n",
+    .operands = OPTIONS_NONE,
 };
 
 enum { REFRESH_MS = 2000, SHORT_LEN = 24 };

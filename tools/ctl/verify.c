@@ -14,19 +14,24 @@
 #include <wolfssl/ssl.h>
 
 static const struct options_page page = {
-    "verify",
-    "usage: mtlsctl verify CERT... -p POLICY [--rule NAME | --inbound ADDRESS:PORT |\n"
-    "           --outbound HOST:PORT] [OPTION...]\n"
-    "       mtlsctl verify CERT... --trust FILE --server|--client [OPTION...]\n",
-    "Says whether a certificate would be let in, by which rule, and if not, why. It is\n"
-    "judged as a handshake would, and nothing is sent. Files of one chain: the peer's\n"
-    "own certificate first, those of intermediate CAs behind it, in the same file or\n"
-    "others.\n",
-    "Exit status: 0 let in (by one rule at least), 1 refused, 2 for a wrong command "
-    "line\n"
-    "or a file that holds no certificate, 78 for a bad policy.\n",
-    "CERT",
-    OPTIONS_MANY,
+    .command = "verify",
+    .usage = "usage: mtlsctl verify CERT... -p POLICY [--rule NAME | --inbound "
+             "ADDRESS:PORT |\n"
+             "           --outbound HOST:PORT] [OPTION...]\n"
+             "       mtlsctl verify CERT... --trust FILE --server|--client [OPTION...]\n",
+    .about = "Says whether a certificate would be let in, by which rule, and if not, "
+             "why. It is\n"
+             "judged as a handshake would, and nothing is sent. Files of one chain: the "
+             "peer's\n"
+             "own certificate first, those of intermediate CAs behind it, in the same "
+             "file or\n"
+             "others.\n",
+    .notes =
+        "Exit status: 0 let in (by one rule at least), 1 refused, 2 for a wrong command "
+        "line\n"
+        "or a file that holds no certificate, 78 for a bad policy.\n",
+    .operand = "CERT",
+    .operands = OPTIONS_MANY,
 };
 
 struct options {
