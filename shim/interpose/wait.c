@@ -10,11 +10,13 @@
 
 #include "shim/interpose/real.h"
 #include "shim/session/permissive.h"
+#include "shim/session/service.h"
 
 enum {
     /* Between looks whether another process has come on with a handshake, an OCSP
      * responder has answered, or a signal is waiting. */
     LOOK_MS = 2,
+    SPARE_MS = 5, /* for a thread that waited to get to its next look */
     STEP_MS = 50, /* at most between looks at one that the service thread may drive */
 };
 
@@ -85,6 +87,15 @@ step_ms(const struct session *session)
     return left_ms > 1 ? left_ms : 1;
 }
 
+/* Until this thread's next look at the handshake it is nobody else's. */
+static int64_t
+claim_step(struct handle *handle)
+{
+    int64_t step = step_ms(handle->session);
+    service_leave(handle, step + SPARE_MS);
+    return step;
+}
+
 /* With no events only time can help: for a little of it. */
 static int
 wait_events(int fd, short events, int64_t timeout_ms)
@@ -118,6 +129,7 @@ wait_a_little(struct handle *handle, int fd, short events)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &blocked);
     bool other = wait_for_other_process(handle);
+    service_leave(handle, LOOK_MS + SPARE_MS);
     int result = wait_events(fd, other ? 0 : events, LOOK_MS);
     sigpending(&pending);
     return interrupts(&pending, &blocked) ? -EINTR : result < 0 ? result : 0;
@@ -136,6 +148,9 @@ wait_readable(struct handle *handle, int fd, int flags)
                 return -EAGAIN;
             }
             return wait_a_little(handle, fd, events);
+        }
+        if ((flags & MSG_DONTWAIT) == 0 && !wait_is_nonblocking(handle, fd)) {
+            (void)claim_step(handle);
         }
     }
     /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
@@ -233,7 +248,7 @@ wait_writable(struct handle *handle, int fd, int flags, struct wait_limit *progr
         if (restarts || wait_for_other_process(handle)) {
             return wait_a_little(handle, fd, events);
         }
-        int64_t step = step_ms(handle->session);
+        int64_t step = claim_step(handle);
         left_ms = left_ms >= 0 && left_ms < step ? left_ms : step;
     } else if (restarts && nowhere != MAP_FAILED &&
                atomic_load(&handle->session->state) == SESSION_OPEN) {
@@ -260,7 +275,7 @@ wait_handshake(struct handle *handle, int fd, int64_t wait_ms)
         if (left_ms <= 0) {
             return 0;
         }
-        int64_t step = step_ms(handle->session);
+        int64_t step = claim_step(handle);
         if (wait_events(fd, events, left_ms < step ? left_ms : step) < 0) {
             return 0; /* a signal: TCP is connected, the rest goes on by itself */
         }

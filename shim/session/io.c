@@ -12,14 +12,20 @@
 #include "shim/session/system.h"
 #include "shim/session/twice.h"
 
+/* Who has come for a handshake once comes again: its next flight is left to it. */
+enum { FLIGHT_MS = 20 };
+
 /* A child of fork has no service thread until it touches a session that needs one. */
 static int
 drive(struct handle *handle, int fd)
 {
     short events;
     int result = session_drive(handle, fd, &events);
-    if (result == -EAGAIN && !handle->watched) {
-        service_watch(handle);
+    if (result == -EAGAIN) {
+        service_leave(handle, FLIGHT_MS);
+        if (!handle->watched) {
+            service_watch(handle);
+        }
     }
     return result;
 }

@@ -20,6 +20,7 @@ enum {
     GRACE_MS = 5,        /* for the program's own threads to drive a new session */
     FORK_GRACE_MS = 100, /* for a child to take up what its parent accepted */
     TICK_MS = 5,         /* how often deadlines are looked at while there are any */
+    AWAKE_MS = 50,       /* goes on ticking: the next session needs no wake-up then */
     EVENTS = 64,
     STACK_LEN = 256 * 1024, /* wolfSSL's handshake wants about 40 KiB */
     UNFINISHED_SHARE = 4,   /* of the fds that the process may have, a quarter at most */
@@ -33,7 +34,8 @@ static rlim_t unfinished; /* handshakes of servers among those that linger */
 static _Atomic bool running;
 static _Atomic bool started; /* and there is a thread */
 static bool sleeping;        /* for long: wants a wake-up */
-static bool stopping;        /* the thread is to end: service_stop() */
+static int64_t awake_until_ms;
+static bool stopping; /* the thread is to end: service_stop() */
 static pthread_t thread;
 int service_epoll_fd = -1;
 static int wake_fd = -1;
@@ -111,9 +113,11 @@ tick(void)
 
 /* Under the lock. How long nothing is due, in ms; -1 = nothing will be. */
 static int
-idle_ms(void)
+idle_ms(int64_t now)
 {
-    sleeping = watched == NULL && !recheck_is_due();
+    bool busy = watched != NULL || recheck_is_due();
+    awake_until_ms = busy ? now + AWAKE_MS : awake_until_ms;
+    sleeping = !busy && now >= awake_until_ms;
     return !sleeping ? TICK_MS : atomic_load(&table_count) > 0 ? reload_wait_ms() : -1;
 }
 
@@ -127,7 +131,7 @@ serve(void *unused)
     for (;;) {
         pthread_mutex_lock(&service_mutex);
         bool stop = stopping;
-        int timeout = idle_ms();
+        int timeout = idle_ms(session_now_ms());
         pthread_mutex_unlock(&service_mutex);
         if (stop) {
             return NULL;
@@ -283,6 +287,12 @@ watch_locked(struct handle *handle)
 }
 
 void
+service_leave(struct handle *handle, int64_t time_ms)
+{
+    atomic_store(&handle->service_after_ms, session_now_ms() + time_ms);
+}
+
+void
 service_watch(struct handle *handle)
 {
     pthread_mutex_lock(&service_mutex);
@@ -354,11 +364,10 @@ begin_to_linger(struct handle *handle, int own_fd, int64_t linger_ms)
 bool
 service_linger(struct handle *handle, int fd, int64_t linger_ms)
 {
-    int copy = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int copy = table_copy(fd);
     if (copy < 0) {
         return true; /* no fd to be had: the close ends it as it stands */
     }
-    copy = table_raise(copy);
     service_forget_epoll(fd);
     pthread_mutex_lock(&service_mutex);
     bool lingers = begin_to_linger(handle, copy, linger_ms);

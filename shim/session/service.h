@@ -14,9 +14,13 @@
  */
 void service_watch(struct handle *handle);
 
+/* A thread of the program sees to this session's handshake, and will for so long: with
+ * two at it one would only wait for the other. */
+void service_leave(struct handle *handle, int64_t time_ms);
+
 /*
- * The same for a session whose last fd is being closed: the service gets a dup of it,
- * and the program's epoll instance forgets the fd.
+ * The same as service_watch() for a session whose last fd is being closed: the service
+ * gets a dup of it, and the program's epoll instance forgets the fd.
  *
  *   linger_ms  in  how long at most
  *

@@ -95,6 +95,7 @@ service_step(struct handle *handle, int64_t now)
     int state = atomic_load(&session->state);
     bool early = state == SESSION_CONNECTING || state == SESSION_HANDSHAKING;
     if (early && !handle->lingering && now < handle->service_after_ms) {
+        service_wait_for(handle, 0); /* a thread of the program has it in hand */
         return;
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&

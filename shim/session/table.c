@@ -309,6 +309,19 @@ table_dup(struct handle *handle)
     return copy;
 }
 
+int
+table_copy(int fd)
+{
+    int copy = dup_high(fd);
+    if (copy < 0) {
+        copy = system_calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+    if (copy >= 0) {
+        table_own(copy);
+    }
+    return copy;
+}
+
 void
 table_own(int fd)
 {

@@ -107,6 +107,10 @@ void table_unmark(unsigned first, unsigned last);
 /* The first marked fd from this one on; -1 = there is none. */
 int table_next_marked(int fd);
 
+/* Makes a dup of ours of an fd that the caller has, as high as it goes; -1 = none left.
+ */
+int table_copy(int fd);
+
 /* Moves an fd of ours as high as it goes, close-on-exec. Returns the new fd. */
 int table_raise(int fd);
 
