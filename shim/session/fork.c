@@ -93,10 +93,10 @@ session_fork_prepare(void)
 void
 session_fork_parent(void)
 {
-    pool_seal();
     ocsp_query_fork_parent();
     chain_fork_done();
     table_unlock();
+    pool_seal(); /* not before: it gives descriptors back */
     pool_unlock();
     service_fork_parent();
     if (inside == 0) {

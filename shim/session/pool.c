@@ -223,15 +223,34 @@ pool_buffers(const struct handle *handle)
     return handle->early - RECORD_RX_BUFFER_LEN - RECORD_TX_BUFFER_LEN;
 }
 
+/* Wipes a buffer: all but its first page is punched out of the shared memory. */
+static void
+wipe_buffer(uint8_t *buffer, size_t len)
+{
+    memset(buffer, 0, PAGE);
+    (void)madvise(buffer + PAGE, len - PAGE, MADV_REMOVE);
+}
+
+/*
+ * Nearly every session uses a little of what it reads into and seals in; those pages
+ * stay, since to unmap them and to fault them in again is what costs.
+ */
+static void
+wipe_session(const struct handle *handle)
+{
+    uint8_t *buffers = pool_buffers(handle);
+    memset(handle->session, 0, sizeof(*handle->session));
+    wipe_buffer(buffers, RECORD_RX_BUFFER_LEN);
+    wipe_buffer(buffers + RECORD_RX_BUFFER_LEN, POOL_BUFFERS_LEN - RECORD_RX_BUFFER_LEN);
+}
+
 void
 pool_give(struct handle *handle, bool wipe)
 {
     pool_lock();
     struct slab *slab = slab_of(handle);
     if (wipe) {
-        memset(handle->session, 0, sizeof(*handle->session));
-        /* Punches the buffers out of the shared memory; a no-op where untouched. */
-        (void)madvise(pool_buffers(handle), POOL_BUFFERS_LEN, MADV_REMOVE);
+        wipe_session(handle);
     } else {
         slab->sealed = true; /* whoever has it mapped is not to see a session of ours */
     }
@@ -239,8 +258,8 @@ pool_give(struct handle *handle, bool wipe)
     slab->taken[handle - slab->handles] = false;
     slab->used--;
     alone_used -= slab->count == 1;
-    if (slab->used == 0 && (slab->sealed || slab->count == 1)) {
-        slab_empty(slab);
+    if (slab->used == 0 && slab->sealed) {
+        slab_empty(slab); /* others stay for the next session: see pool_trim() */
     }
     pool_unlock();
 }
@@ -298,6 +317,18 @@ pool_adopt(int memfd)
     }
     pool_unlock();
     return handle;
+}
+
+void
+pool_trim(void)
+{
+    pool_lock();
+    for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
+        if (slab->memory != NULL && slab->used == 0) {
+            slab_empty(slab);
+        }
+    }
+    pool_unlock();
 }
 
 void

@@ -27,6 +27,9 @@ struct handle *pool_take_alone(void);
  */
 void pool_give(struct handle *handle, bool wipe);
 
+/* Gives back the memory that sessions have left for the next ones: there are none now. */
+void pool_trim(void);
+
 /* The memfd that holds this session and no other; -1 = it has none. */
 int pool_memfd(const struct handle *handle);
 

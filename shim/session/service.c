@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "shim/session/pool.h"
 #include "shim/session/recheck.h"
 #include "shim/session/reload.h"
 #include "shim/session/service_state.h"
@@ -132,9 +133,13 @@ serve(void *unused)
         pthread_mutex_lock(&service_mutex);
         bool stop = stopping;
         int timeout = idle_ms(session_now_ms());
+        bool rests = sleeping;
         pthread_mutex_unlock(&service_mutex);
         if (stop) {
             return NULL;
+        }
+        if (rests) {
+            pool_trim();
         }
         int count = system_calls.epoll_wait(service_epoll_fd, events, EVENTS, timeout);
         int64_t now = session_now_ms();
