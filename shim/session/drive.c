@@ -83,19 +83,39 @@ send_output(struct handle *handle, int fd, short *events)
     return 0;
 }
 
-/* Reads exactly the next record, as far as it has come. Returns 1 when it is whole. */
+/* Takes what the handshake has used out of the kernel, and not a byte more: the peer's
+ * application data may follow in the same segment. */
+static int
+take_input(struct handle *handle, int fd)
+{
+    size_t len = handshake_owed(handle->handshake);
+    if (len == 0) {
+        return 0;
+    }
+    ssize_t got = system_calls.recv(fd, NULL, len, MSG_TRUNC | MSG_DONTWAIT);
+    if (got != (ssize_t)len) {
+        return got < 0 ? -errno : -ECONNRESET; /* it was there: only we read */
+    }
+    handshake_taken(handle->handshake);
+    return 0;
+}
+
+/* Shows the handshake the next record. Returns 1 when it is whole; -EAGAIN, and what has
+ * come of it is taken: only what is still to come makes the socket readable. */
 static int
 fetch_record(struct handle *handle, int fd, short *events)
 {
     for (;;) {
+        int whole = handshake_next(handle->handshake);
+        int result = whole == 0 ? take_input(handle, fd) : whole;
+        if (result != 0) {
+            return result;
+        }
         size_t len;
         uint8_t *room = handshake_room(handle->handshake, &len);
-        ssize_t got = system_calls.recv(fd, room, len, MSG_DONTWAIT);
+        ssize_t got = system_calls.recv(fd, room, len, MSG_PEEK | MSG_DONTWAIT);
         if (got > 0) {
-            int whole = handshake_got(handle->handshake, (size_t)got);
-            if (whole != 0) {
-                return whole;
-            }
+            handshake_got(handle->handshake, (size_t)got);
         } else if (got == 0) {
             return -ECONNRESET;
         } else if (errno != EINTR) {
@@ -270,6 +290,11 @@ step(struct handle *handle, int fd, short *events)
         }
         bool done = result == 0;
         result = send_output(handle, fd, events);
+        bool rests = done || result == -EAGAIN;
+        int taken = rests ? take_input(handle, fd) : 0;
+        if (taken < 0) {
+            return input_ended(handle, fd, taken);
+        }
         if (result == -EAGAIN) {
             return result;
         }

@@ -20,21 +20,15 @@ receive(WOLFSSL *ssl, char *buffer, int size, void *context)
 {
     (void)ssl;
     struct handshake *handshake = context;
-    /* Only whole records are passed on, so what follows them stays in the kernel. */
-    if (handshake->in_len < handshake->in_want ||
-        handshake->in_read == handshake->in_len) {
+    size_t len = handshake->shown.len - handshake->shown_read;
+    if (len == 0) {
         return WOLFSSL_CBIO_ERR_WANT_READ;
     }
-    size_t len = handshake->in_len - handshake->in_read;
     if (len > (size_t)size) {
         len = (size_t)size;
     }
-    memcpy(buffer, handshake->in + handshake->in_read, len);
-    handshake->in_read += len;
-    if (handshake->in_read == handshake->in_len) {
-        handshake->in_read = handshake->in_len = 0;
-        handshake->in_want = RECORD_HEADER_LEN;
-    }
+    memcpy(buffer, handshake->shown.at + handshake->shown_read, len);
+    handshake->shown_read += len;
     return (int)len;
 }
 
@@ -96,7 +90,6 @@ handshake_new(struct session *session, const struct ruling *ruling)
     }
     handshake->session = session;
     handshake->ruling = *ruling;
-    handshake->in_want = RECORD_HEADER_LEN;
     resume_init(&handshake->resume, session, &handshake->ruling);
     admission_init(&handshake->admission, ruling, session->is_server);
     handshake->ssl = wolfSSL_new(ctx);
@@ -172,31 +165,18 @@ handshake_why(const struct handshake *handshake)
     return &handshake->failure;
 }
 
-uint8_t *
-handshake_room(struct handshake *handshake, size_t *len)
+static size_t
+record_len(const uint8_t *header)
 {
-    *len = handshake->in_want - handshake->in_len;
-    return handshake->in + handshake->in_len;
+    return RECORD_HEADER_LEN + ((size_t)header[3] << 8 | header[4]);
 }
 
-int
-handshake_got(struct handshake *handshake, size_t len)
+/* Returns the length of the record at header; -EPROTO, it is none. */
+static ssize_t
+check_header(struct handshake *handshake, const uint8_t *header)
 {
     enum { ALERT = 21, HANDSHAKE = 22, APPLICATION_DATA = 23, CHANGE_CIPHER_SPEC = 20 };
-    handshake->in_len += len;
-    if (handshake->in_len < handshake->in_want) {
-        return 0;
-    }
-    if (handshake->in_want > RECORD_HEADER_LEN) {
-        handshake->saw_record = true;
-        if (!handshake->hello.is_seen) {
-            return handshake_take_hello(handshake);
-        }
-        resume_goes_on(&handshake->resume, handshake->ssl);
-        return 1;
-    }
-    const uint8_t *header = handshake->in;
-    size_t body = (size_t)header[3] << 8 | header[4];
+    size_t len = record_len(header);
     if (header[0] < CHANGE_CIPHER_SPEC || header[0] > APPLICATION_DATA ||
         header[1] != 3 ||
         (!handshake->saw_record && header[0] != HANDSHAKE && header[0] != ALERT)) {
@@ -205,12 +185,87 @@ handshake_got(struct handshake *handshake, size_t len)
             "what came is not a TLS record: the peer speaks plaintext or "
             "another protocol");
     }
-    if (body == 0 || RECORD_HEADER_LEN + body > RECORD_CIPHERTEXT_MAX) {
+    if (len == RECORD_HEADER_LEN || len > RECORD_CIPHERTEXT_MAX) {
         return handshake_refuse_record(handshake, ALERT_RECORD_OVERFLOW,
                                        "a record of impossible length came");
     }
-    handshake->in_want = RECORD_HEADER_LEN + body;
-    return 0;
+    return (ssize_t)len;
+}
+
+/* The next record is whole. Returns 1 wolfSSL may see it; 0 it is part of a hello that is
+ * not whole yet; -EPROTO. */
+static int
+show(struct handshake *handshake, size_t len)
+{
+    handshake->shown = (struct der_span){handshake->in + handshake->in_next, len};
+    handshake->shown_read = 0;
+    handshake->in_next += len;
+    handshake->in_used = handshake->in_next;
+    handshake->saw_record = true;
+    if (!handshake->hello.is_seen) {
+        return handshake_take_hello(handshake);
+    }
+    resume_goes_on(&handshake->resume, handshake->ssl);
+    return 1;
+}
+
+int
+handshake_next(struct handshake *handshake)
+{
+    int shown = 0;
+    while (shown == 0 && handshake->in_len - handshake->in_next >= RECORD_HEADER_LEN) {
+        ssize_t len = check_header(handshake, handshake->in + handshake->in_next);
+        if (len < 0) {
+            return (int)len;
+        }
+        if (handshake->in_len - handshake->in_next < (size_t)len) {
+            break;
+        }
+        shown = show(handshake, (size_t)len);
+    }
+    if (shown == 0) {
+        handshake->in_used = handshake->in_len;
+    }
+    return shown;
+}
+
+size_t
+handshake_owed(const struct handshake *handshake)
+{
+    return handshake->in_used - handshake->in_taken;
+}
+
+void
+handshake_taken(struct handshake *handshake)
+{
+    handshake->in_taken = handshake->in_used;
+}
+
+uint8_t *
+handshake_room(struct handshake *handshake, size_t *len)
+{
+    handshake->in_len -= handshake->in_next;
+    memmove(handshake->in, handshake->in + handshake->in_next, handshake->in_len);
+    handshake->shown = (struct der_span){NULL, 0};
+    handshake->shown_read = handshake->in_next = 0;
+    handshake->in_used = handshake->in_taken = handshake->in_len;
+    *len = sizeof(handshake->in) - handshake->in_len;
+    return handshake->in + handshake->in_len;
+}
+
+void
+handshake_got(struct handshake *handshake, size_t len)
+{
+    handshake->in_len += len;
+}
+
+size_t
+handshake_lacks(const struct handshake *handshake)
+{
+    const uint8_t *header = handshake->in + handshake->in_next;
+    size_t left = handshake->in_len - handshake->in_next;
+    return left < RECORD_HEADER_LEN ? RECORD_HEADER_LEN - left
+                                    : record_len(header) - left;
 }
 
 const uint8_t *

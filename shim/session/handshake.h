@@ -44,16 +44,30 @@ int handshake_step(struct handshake *handshake);
 const struct failure *handshake_why(const struct handshake *handshake);
 
 /*
- * Where input goes: room for `*len` bytes, the rest of the header or of the record that
- * is being assembled. After writing n of them call handshake_got(n).
- */
-uint8_t *handshake_room(struct handshake *handshake, size_t *len);
-
-/*
- * Returns  1 a whole record is there: call handshake_step(); 0 more is needed;
+ * Shows wolfSSL the next record of what has come.
+ *
+ * Returns  1 it is whole: call handshake_step(); 0 more is needed;
  *          -EPROTO what came is no TLS record (handshake_why() says so).
  */
-int handshake_got(struct handshake *handshake, size_t len);
+int handshake_next(struct handshake *handshake);
+
+/*
+ * How much of what was peeked at belongs to the handshake, and is to be taken out of the
+ * kernel before it may rest: the records shown, and what is there of one that is not
+ * whole. What follows may be application data. handshake_taken() notes that it was done.
+ */
+size_t handshake_owed(const struct handshake *handshake);
+void handshake_taken(struct handshake *handshake);
+
+/*
+ * Where input goes, when nothing is owed: room for `*len` bytes, to be peeked at. After
+ * writing n of them call handshake_got(n), then handshake_next().
+ */
+uint8_t *handshake_room(struct handshake *handshake, size_t *len);
+void handshake_got(struct handshake *handshake, size_t len);
+
+/* How much is sure to be the handshake's: for who cannot peek. */
+size_t handshake_lacks(const struct handshake *handshake);
 
 /* What is to be sent; handshake_sent() takes it out. */
 const uint8_t *handshake_output(const struct handshake *handshake, size_t *len);

@@ -54,12 +54,10 @@ explain_alert(struct handshake *handshake, int alert)
 static void
 explain_mismatch(struct handshake *handshake, enum reason reason, const char *words)
 {
-    const uint8_t *record = handshake->in;
-    size_t len = RECORD_HEADER_LEN + ((size_t)record[3] << 8 | record[4]);
     char theirs[OFFER_LEN] = "";
     char ours[OFFER_LEN];
-    if (handshake->session->is_server && len <= sizeof(handshake->in)) {
-        offer_of_peer(record, len, reason, theirs);
+    if (handshake->session->is_server) {
+        offer_of_peer(handshake->shown.at, handshake->shown.len, reason, theirs);
     }
     offer_of_identity(handshake->ruling.rule->identity, reason, ours);
     if (theirs[0] != '\0') {
@@ -123,8 +121,8 @@ static int
 check_hello(struct handshake *handshake)
 {
     const struct policy_identity *identity = handshake->ruling.rule->identity;
-    const uint8_t *record = handshake->in;
-    size_t len = handshake->in_len;
+    const uint8_t *record = handshake->shown.at;
+    size_t len = handshake->shown.len;
     char theirs[OFFER_LEN];
     char ours[OFFER_LEN];
     enum reason reason = handshake->session->is_server
@@ -151,23 +149,15 @@ check_hello(struct handshake *handshake)
 int
 handshake_take_hello(struct handshake *handshake)
 {
-    struct der_span record = {handshake->in, handshake->in_len};
-    struct der_span whole;
-    int result = hello_add(&handshake->hello, record, &whole);
+    struct der_span record = handshake->shown;
+    int result = hello_add(&handshake->hello, record, &handshake->shown);
     if (result < 0) {
         return handshake_refuse_record(handshake, ALERT_DECODE_ERROR,
                                        "a first message of impossible length came");
     }
     if (result == 0) {
-        handshake->in_len = 0;
-        handshake->in_want = RECORD_HEADER_LEN;
+        handshake->shown = (struct der_span){NULL, 0};
         return 0;
-    }
-    if (whole.at != handshake->in) {
-        static_assert(HANDSHAKE_RECORD_MAX >= HELLO_RECORD_MAX, "it fits");
-        memcpy(handshake->in, whole.at, whole.len);
-        handshake->in_len = handshake->in_want = whole.len;
-        hello_done(&handshake->hello);
     }
     return check_hello(handshake);
 }

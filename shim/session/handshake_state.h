@@ -31,9 +31,14 @@ struct handshake {
     bool is_begun;
     struct admission admission;
     bool saw_record;
-    struct hello hello;     /* the peer's */
-    size_t in_len, in_want; /* of the record being assembled: here, whole */
-    size_t in_read;         /* wolfSSL has taken so much of it */
+    struct hello hello; /* the peer's */
+    struct der_span
+        shown;         /* the record that wolfSSL may see, in the buffer or in hello */
+    size_t shown_read; /* and has taken so much of */
+    size_t in_len;     /* of what is in the buffer */
+    size_t in_next;    /* where the next record begins there */
+    size_t in_used;    /* is the handshake's, and to be taken out of the kernel */
+    size_t in_taken;   /* has been; what follows was only peeked at */
     uint8_t *out;
     size_t out_start, out_len, out_size;
     uint8_t client_secret[48], server_secret[48];

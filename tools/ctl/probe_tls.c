@@ -87,22 +87,23 @@ static int
 receive_record(struct probe_wire *wire, struct handshake *handshake,
                struct probe_watch *watch, bool *is_wire)
 {
-    for (;;) {
+    int whole;
+
+    *is_wire = false;
+    while ((whole = handshake_next(handshake)) == 0) {
         size_t len;
+        handshake_taken(handshake); /* by ourselves: there is no peeking here */
         uint8_t *room = handshake_room(handshake, &len);
-        ssize_t got = probe_wire_receive(wire, room, len);
-        int whole;
+        ssize_t got = probe_wire_receive(wire, room, handshake_lacks(handshake));
 
         *is_wire = got <= 0;
         if (got <= 0) {
             return (int)got;
         }
         probe_watch_feed(watch, room, (size_t)got, handshake_flight_secret(handshake));
-        whole = handshake_got(handshake, (size_t)got);
-        if (whole != 0) {
-            return whole;
-        }
+        handshake_got(handshake, (size_t)got);
     }
+    return whole;
 }
 
 /* Returns whether the handshake was completed. */
