@@ -17,6 +17,9 @@ session_borrow_nodelay(struct session *session, int fd)
 {
     int on = 1;
     socklen_t len = sizeof(on);
+    if (atomic_load(&session->nodelay_borrowed)) {
+        return; /* before TCP was there */
+    }
     if (system_calls.getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 &&
         on == 0) {
         set(fd, 1);

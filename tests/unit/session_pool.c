@@ -1,0 +1,98 @@
+/* The memory of a session is used again, and nothing of the one before is left in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/session/pool.h"
+
+static void
+assert_zero(const uint8_t *bytes, size_t len, const char *what)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != 0) {
+            fail_msg("%s: byte %zu is left", what, i);
+        }
+    }
+}
+
+static void
+assert_wiped(const struct handle *handle)
+{
+    assert_zero((const uint8_t *)handle->session, sizeof(*handle->session), "session");
+    assert_zero(pool_buffers(handle), POOL_BUFFERS_LEN, "buffers");
+}
+
+static void
+fill(const struct handle *handle)
+{
+    memset(handle->session, 'k', sizeof(*handle->session));
+    memset(pool_buffers(handle), 'k', POOL_BUFFERS_LEN);
+}
+
+static void
+test_used_again(void **state)
+{
+    (void)state;
+    struct handle *handle = pool_take();
+    assert_non_null(handle);
+    const struct session *memory = handle->session;
+    int memfd = pool_memfd(handle);
+    assert_true(memfd >= 0);
+    assert_wiped(handle);
+    fill(handle);
+    pool_give(handle, true);
+
+    handle = pool_take();
+    assert_ptr_equal(handle->session, memory);
+    assert_int_equal(pool_memfd(handle), memfd);
+    assert_wiped(handle);
+    pool_give(handle, true);
+}
+
+/* Another process may have it mapped, and is not to see what comes next. */
+static void
+test_not_after_others_had_it(void **state)
+{
+    (void)state;
+    struct handle *handle = pool_take();
+    int memfd = pool_memfd(handle);
+    pool_give(handle, false);
+    assert_int_equal(fcntl(memfd, F_GETFD), -1);
+}
+
+static void
+test_given_back(void **state)
+{
+    (void)state;
+    struct handle *used = pool_take();
+    struct handle *unused = pool_take();
+    int used_memfd = pool_memfd(used);
+    int unused_memfd = pool_memfd(unused);
+    pool_give(unused, true);
+    assert_true(fcntl(unused_memfd, F_GETFD) >= 0);
+    pool_trim();
+    assert_int_equal(fcntl(unused_memfd, F_GETFD), -1);
+    assert_true(fcntl(used_memfd, F_GETFD) >= 0);
+    fill(used);
+    pool_give(used, true);
+    pool_trim();
+    assert_int_equal(fcntl(used_memfd, F_GETFD), -1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_used_again),
+        cmocka_unit_test(test_not_after_others_had_it),
+        cmocka_unit_test(test_given_back),
+    };
+    return cmocka_run_group_tests_name("session_pool", tests, NULL, NULL);
+}
