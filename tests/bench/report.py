@@ -95,7 +95,7 @@ def judge(figures, row):
         good = value is not None and (value >= float(limit) if kind == "least"
                                       else value <= float(limit))
         verdicts.append((text.strip(), value, good))
-    return verdicts, config[row].get("short", "")
+    return verdicts, " ".join(config[row].get("short", "").split())
 
 
 def number(value):
