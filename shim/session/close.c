@@ -160,10 +160,14 @@ end_at_exit(int fd, struct handle *unheld, void *context)
 static void
 end_sessions(void)
 {
-    int64_t start_ms = session_now_ms();
-    int64_t bound_ms;
+    int64_t now_ms = session_now_ms();
+    int64_t start_ms = now_ms;
+    const int64_t last_ms = now_ms + session_limits.handshake_timeout_ms + EXIT_ABSORB_MS;
+    int64_t bound_ms = 0;
+    enum service_rest rest = SERVICE_ABSORBS;
     do {
-        enum service_rest rest = service_rest();
+        int64_t before_ms = bound_ms;
+        rest = service_rest(rest);
         bound_ms = rest == SERVICE_OWES      ? session_limits.handshake_timeout_ms
                    : rest == SERVICE_ABSORBS ? EXIT_ABSORB_MS
                                              : 0;
@@ -171,7 +175,11 @@ end_sessions(void)
         if (bound_ms > 0) {
             (void)system_calls.poll(NULL, 0, 1);
         }
-    } while (session_now_ms() < start_ms + bound_ms);
+        now_ms = session_now_ms();
+        if (bound_ms < before_ms) {
+            start_ms = now_ms; /* what was sent last may be answered yet */
+        }
+    } while (now_ms < start_ms + bound_ms && now_ms < last_ms);
     audit_flush(true);
 }
 

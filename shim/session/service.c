@@ -385,11 +385,11 @@ service_linger(struct handle *handle, int fd, int64_t linger_ms)
 }
 
 enum service_rest
-service_rest(void)
+service_rest(enum service_rest before)
 {
     enum service_rest rest = SERVICE_NOTHING;
     if (pthread_mutex_trylock(&service_mutex) != 0) {
-        return SERVICE_ABSORBS; /* to be asked again */
+        return before; /* to be asked again */
     }
     for (struct handle *handle = watched; handle != NULL; handle = handle->next_watched) {
         if (handle->lingering && rest != SERVICE_OWES) {

@@ -29,13 +29,20 @@ void service_leave(struct handle *handle, int64_t time_ms);
  */
 bool service_linger(struct handle *handle, int fd, int64_t linger_ms);
 
-/* What is left to do for connections that the program has closed. */
 enum service_rest {
     SERVICE_NOTHING,
-    SERVICE_ABSORBS, /* what the peer may still send; also: this cannot be told now */
+    SERVICE_ABSORBS, /* what the peer may still send */
     SERVICE_OWES,    /* data that the program has written */
 };
-enum service_rest service_rest(void);
+
+/*
+ * What is left to do for connections that the program has closed.
+ *
+ *   before  in  what it was, and is said to be where that cannot be told now
+ *
+ * Safe     async-signal-safe; waits for no lock.
+ */
+enum service_rest service_rest(enum service_rest before);
 
 /* Has the service, if it is there, look at what is due. */
 void service_wake(void);
