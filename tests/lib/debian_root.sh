@@ -10,7 +10,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
 
 rm -rf "$dir" "$dir.part"
 mkdir -p "$dir.part"
-timeout 480 debootstrap --variant=minbase --include="$packages" "$suite" "$dir.part" "$mirror" \
+timeout 900 debootstrap --variant=minbase --include="$packages" "$suite" "$dir.part" "$mirror" \
     >"$dir.log" 2>&1 || {
     tail -n 20 "$dir.log" >&2
     echo "debian_root: debootstrap failed or took too long; its log is $dir.log" >&2
