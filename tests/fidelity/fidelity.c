@@ -19,7 +19,7 @@
 
 #include "tests/fidelity/shared.h"
 
-#define TRACE_SECONDS 10
+#define TRACE_SECONDS 30
 
 static const struct scenario *const tables[] = {
     scenarios_read,    scenarios_write,  scenarios_stream, scenarios_ready,
