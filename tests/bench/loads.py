@@ -109,7 +109,7 @@ def wait_says(child, out, word):
             child.wait(5)
             raise RuntimeError(f"ended with {child.returncode}: "
                                f"{os.pread(out.fileno(), 300, 0).decode('utf-8', 'replace')}")
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def found(pattern, text):
