@@ -169,6 +169,21 @@ find_stricter(const struct policy *policy, struct policy_query *query,
     return rule;
 }
 
+/* For a connection of which it cannot be told any more which rule it falls under. */
+static const struct policy_rule *
+refuse_forgotten(const struct policy_query *query)
+{
+    static const struct policy_rule rule = {.name = "default_outbound",
+                                            .mode = POLICY_MODE_DENY};
+    struct failure failure;
+    failure_set(&failure, REASON_DENIED_BY_RULE,
+                "the name that this address was resolved from is forgotten, since "
+                "thousands came after it: resolve it again, or have the rule give "
+                "addresses");
+    log_decision(&rule, AUDIT_DENIED, query, &failure, NULL);
+    return &rule;
+}
+
 struct ruling
 govern_connection(int fd, enum policy_direction direction,
                   const union session_address *local, const union session_address *remote,
@@ -190,6 +205,10 @@ govern_connection(int fd, enum policy_direction direction,
     ruling.rule = find_rule(policy, &query, geteuid());
     if (name != NULL && govern_leaves_plaintext(ruling.rule)) {
         ruling.rule = find_stricter(policy, &query, ruling.rule, name);
+        if (govern_leaves_plaintext(ruling.rule) && names_were_forgotten(remote)) {
+            ruling.rule = refuse_forgotten(&query);
+            return ruling;
+        }
     }
     log_rule(fd, &ruling, &query);
     return ruling;

@@ -9,7 +9,8 @@
 
 enum {
     NAMES_COUNT = 256,  /* the last ones, whatever they are */
-    RULED_COUNT = 1024, /* the last different ones that rules speak of */
+    RULED_COUNT = 4096, /* the last different ones that rules speak of */
+    FORGOTTEN_BITS = 1 << 20,
 };
 
 struct entry {
@@ -26,6 +27,9 @@ static unsigned next;
  * which connections a rule for a name is about. */
 static struct entry ruled[RULED_COUNT];
 static unsigned next_ruled;
+
+/* The addresses of those that are not even there any more, each a bit by its hash. */
+static uint8_t forgotten[FORGOTTEN_BITS / 8];
 
 static bool
 flatten(const struct sockaddr *address, uint8_t flat[16])
@@ -64,6 +68,29 @@ is_ruled(const uint8_t flat[16], const char *name)
     return false;
 }
 
+static unsigned
+bit_of(const uint8_t flat[16])
+{
+    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
+    for (int i = 0; i < 16; i++) {
+        hash = (hash ^ flat[i]) * 0x100000001b3U;
+    }
+    return (unsigned)(hash >> 40) % FORGOTTEN_BITS;
+}
+
+/* Under the lock. */
+static void
+note_ruled(const uint8_t flat[16], const char *name)
+{
+    struct entry *entry = &ruled[next_ruled % RULED_COUNT];
+    if (next_ruled >= RULED_COUNT) {
+        unsigned bit = bit_of(entry->address);
+        forgotten[bit / 8] |= (uint8_t)(1U << bit % 8);
+    }
+    fill(entry, flat, name);
+    next_ruled++;
+}
+
 void
 names_note(const char *name, const struct sockaddr *address)
 {
@@ -77,7 +104,7 @@ names_note(const char *name, const struct sockaddr *address)
     pthread_mutex_lock(&names_mutex);
     fill(&entries[next++ % NAMES_COUNT], flat, name != NULL ? name : "");
     if (matters && !is_ruled(flat, name)) {
-        fill(&ruled[next_ruled++ % RULED_COUNT], flat, name);
+        note_ruled(flat, name);
     }
     pthread_mutex_unlock(&names_mutex);
 }
@@ -101,6 +128,20 @@ names_ruled(const union session_address *address, unsigned *at,
     }
     pthread_mutex_unlock(&names_mutex);
     return found;
+}
+
+bool
+names_were_forgotten(const union session_address *address)
+{
+    uint8_t flat[16];
+    if (!flatten(&address->any, flat)) {
+        return false;
+    }
+    unsigned bit = bit_of(flat);
+    pthread_mutex_lock(&names_mutex);
+    bool were = (forgotten[bit / 8] & 1U << bit % 8) != 0;
+    pthread_mutex_unlock(&names_mutex);
+    return were;
 }
 
 bool

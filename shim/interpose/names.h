@@ -24,7 +24,8 @@ bool names_find(const union session_address *address, char name[SESSION_NAME_LEN
 
 /*
  * Goes through the names resolved to this address that some rule's remote speaks of:
- * those are not forgotten when others come.
+ * those are not forgotten when others come that none does, and see
+ * names_were_forgotten().
  *
  *   at    in/out  0 for the first call
  *   name  out     SESSION_NAME_LEN bytes
@@ -33,6 +34,13 @@ bool names_find(const union session_address *address, char name[SESSION_NAME_LEN
  */
 bool names_ruled(const union session_address *address, unsigned *at,
                  char name[SESSION_NAME_LEN]);
+
+/*
+ * Whether a name that some rule speaks of was resolved to this address and had to make
+ * room: which rule the connection falls under cannot be told then. Once in a blue moon it
+ * is said of another address, too.
+ */
+bool names_were_forgotten(const union session_address *address);
 
 /* For pthread_atfork(): another thread may have been at it. */
 void names_fork_child(void);

@@ -187,6 +187,23 @@ def test_rule_for_a_name(bed):
     equal(bed.audited("client", event="handshake_ok")["dialled_name"], "localhost", "name")
 
 
+def test_name_that_is_forgotten(bed):
+    """There is an end to what can be remembered, but it is not the default's plaintext."""
+    bed.pair()
+    bed.client_policy = bed.policy(
+        "client", f"[outbound test]\nremote = *.ruled.test:{bed.port}\nmode = mtls\n"
+        "identity = own\n", {"own": bed.client_cert}, default_outbound="plaintext")
+    hosts = bed.write("hosts", "127.0.0.1 one.ruled.test\n" + "".join(
+        f"127.{2 + i // 62500}.{i // 250 % 250}.{1 + i % 250} crowd.ruled.test\n"
+        for i in range(5000)))
+    bed.serve(bed.python("report_server.py", bed.port))
+    client = bed.start("client", [
+        "unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh",
+        hosts, HOSTILE, "forgotten_name", bed.port], bed.client_policy)
+    equal(client.wait(), REFUSED, "the client")
+    bed.audited("client", event="denied", reason="denied_by_rule")
+
+
 def test_log_to_a_connection(bed):
     """inetd's child has the connection for its stderr: the log must not go there."""
     port = procs.free_port()

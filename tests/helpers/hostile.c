@@ -569,6 +569,24 @@ many_names(void)
     expect_echo(fd, MARKER);
 }
 
+/* A rule for the name, which is forgotten when thousands of its own have been looked up.
+ */
+static void
+forgotten_name(void)
+{
+    const struct hostent *found = gethostbyname("one.ruled.test");
+    need(found != NULL, "one.ruled.test");
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    memcpy(&to.sin_addr, found->h_addr_list[0], sizeof(to.sin_addr));
+    need(gethostbyname("crowd.ruled.test") != NULL, "crowd.ruled.test");
+    int fd = new_socket();
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        refused("connect");
+        return;
+    }
+    need(write(fd, MARKER, MARKER_LEN) == MARKER_LEN, "write");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -597,6 +615,7 @@ static const struct {
     S(bare_clone),
     S(shared_memory_child),
     S(many_names),
+    S(forgotten_name),
     S(exec_switched_off),
     S(passed_by_another_user),
     S(exit_with_crowd),
