@@ -23,7 +23,7 @@ open_door(int backlog)
     door.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     listener = socket(AF_INET, SOCK_STREAM, 0);
     caller = socket(AF_INET, SOCK_STREAM, 0);
-    bind(listener, DOOR);
+    (void)bind(listener, DOOR);
     listen(listener, backlog);
     getsockname(listener, (struct sockaddr *)&door, &len);
 }
@@ -74,7 +74,7 @@ prepare(struct t *t)
         open_door(1);
     } else if (t->param % WAITS == CONNECT) {
         open_door(0); /* with the first one in its queue it does not answer */
-        connect(socket(AF_INET, SOCK_STREAM, 0), DOOR);
+        (void)connect(socket(AF_INET, SOCK_STREAM, 0), DOOR);
     }
 }
 
@@ -89,9 +89,9 @@ tell_after(void *context)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     nanosleep(&moment, NULL);
     if (t->param % WAITS == ACCEPT) {
-        connect(caller, DOOR);
+        (void)connect(caller, DOOR);
     } else if (t->param % WAITS == CONNECT) {
-        accept(listener, NULL, NULL); /* its next SYN finds a place */
+        (void)accept(listener, NULL, NULL); /* its next SYN finds a place */
     }
     t_tell(context);
     return NULL;
