@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <wolfssl/options.h>
@@ -26,7 +27,8 @@
 #endif
 
 _Static_assert(sizeof(((Aes *)NULL)->key) == RECORD_AEAD_SCHEDULE_LEN &&
-                   sizeof(((Aes *)NULL)->gcm.H) == RECORD_AEAD_HASH_KEY_LEN,
+                   sizeof(((Aes *)NULL)->gcm.H) == RECORD_AEAD_HASH_KEY_LEN &&
+                   offsetof(Aes, key) == 0,
                "what is kept is all of it");
 
 size_t
@@ -47,6 +49,7 @@ expand(Aes *aes, struct record_aead *aead, uint8_t suite, const struct record_di
 {
     /* A fork in the middle of this must not find the new epoch with half a key. */
     aead->epoch = 0;
+    memset(aes, 0, sizeof(*aes));
     if (wc_AesInit(aes, NULL, INVALID_DEVID) != 0 ||
         wc_AesGcmSetKey(aes, dir->key, (word32)record_aead_key_len(suite)) != 0) {
         return -EIO;
@@ -60,18 +63,29 @@ expand(Aes *aes, struct record_aead *aead, uint8_t suite, const struct record_di
     return 0;
 }
 
+/* All but the key schedule, and the tables that nobody reads then. */
+static void
+clear_rest(Aes *aes)
+{
+    char *start = (char *)aes;
+
+    memset(start + sizeof(aes->key), 0, offsetof(Aes, gcm) - sizeof(aes->key));
+    memset(start + offsetof(Aes, gcm) + sizeof(aes->gcm), 0,
+           sizeof(*aes) - offsetof(Aes, gcm) - sizeof(aes->gcm));
+}
+
 /* The key of dir, ready for use; to be wiped with wipe(). */
 static int
 prepare(Aes *aes, struct record_aead *aead, uint8_t suite, const struct record_dir *dir)
 {
-    memset(aes, 0, sizeof(*aes));
     if (aead->epoch != dir->epoch) {
         return expand(aes, aead, suite, dir);
     }
-    memcpy(aes->key, aead->schedule, sizeof(aead->schedule));
-    memcpy(aes->gcm.H, aead->hash_key, sizeof(aead->hash_key));
+    clear_rest(aes);
     aes->keylen = (int)record_aead_key_len(suite);
     aes->rounds = (word32)aes->keylen / 4 + 6; /* FIPS 197, section 5 */
+    memcpy(aes->key, aead->schedule, (size_t)16 * (aes->rounds + 1));
+    memcpy(aes->gcm.H, aead->hash_key, sizeof(aead->hash_key));
     HAS_INSTRUCTIONS(aes);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "shim/record/nonce.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -26,17 +27,18 @@ record_nonce_next(const struct record *rec, struct record_dir *dir,
     dir->seq++;
 #endif
 
-    uint8_t counter[8];
-    uint8_t *tail = nonce->bytes + RECORD_NONCE_LEN - sizeof(counter);
+    uint8_t *tail = nonce->bytes + RECORD_NONCE_LEN - sizeof(uint64_t);
+    uint64_t counter = htobe64(nonce->seq);
+    uint64_t mask;
 
-    record_bytes_put64(counter, nonce->seq);
     memcpy(nonce->bytes, dir->iv, RECORD_NONCE_LEN);
     if (record_nonce_is_explicit(rec)) {
-        memcpy(tail, explicit != NULL ? explicit : counter, sizeof(counter));
+        memcpy(tail, explicit != NULL ? (const void *)explicit : &counter,
+               sizeof(counter));
     } else {
-        for (size_t i = 0; i < sizeof(counter); i++) {
-            tail[i] ^= counter[i];
-        }
+        memcpy(&mask, tail, sizeof(mask));
+        mask ^= counter;
+        memcpy(tail, &mask, sizeof(mask));
     }
     return 0;
 }
