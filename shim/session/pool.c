@@ -223,25 +223,35 @@ pool_buffers(const struct handle *handle)
     return handle->early - RECORD_RX_BUFFER_LEN - RECORD_TX_BUFFER_LEN;
 }
 
-/* Wipes a buffer: all but its first page is punched out of the shared memory. */
+/* Wipes shared memory by punching it out; a no-op where it is untouched. */
 static void
-wipe_buffer(uint8_t *buffer, size_t len)
+punch(uint8_t *from, const uint8_t *end)
 {
-    memset(buffer, 0, PAGE);
-    (void)madvise(buffer + PAGE, len - PAGE, MADV_REMOVE);
+    (void)madvise(from, (size_t)(end - from), MADV_REMOVE);
 }
 
 /*
- * Nearly every session uses a little of what it reads into and seals in; those pages
- * stay, since to unmap them and to fault them in again is what costs.
+ * Nearly every session uses a little of what it reads into and seals in, and a ticket
+ * waits at the end of that.  Of the few slabs for one those pages stay, since to unmap
+ * them and to fault them in again is what costs.
  */
 static void
-wipe_session(const struct handle *handle)
+wipe_session(const struct handle *handle, bool keep)
 {
-    uint8_t *buffers = pool_buffers(handle);
+    uint8_t *rx = pool_buffers(handle);
+    uint8_t *tx = rx + RECORD_RX_BUFFER_LEN;
+    uint8_t *ticket = tx + RECORD_TX_BUFFER_LEN - PAGE;
     memset(handle->session, 0, sizeof(*handle->session));
-    wipe_buffer(buffers, RECORD_RX_BUFFER_LEN);
-    wipe_buffer(buffers + RECORD_RX_BUFFER_LEN, POOL_BUFFERS_LEN - RECORD_RX_BUFFER_LEN);
+    if (keep) {
+        memset(rx, 0, PAGE);
+        punch(rx + PAGE, tx);
+        memset(tx, 0, PAGE);
+        punch(tx + PAGE, ticket);
+        memset(ticket, 0, PAGE);
+        punch(ticket + PAGE, rx + POOL_BUFFERS_LEN);
+    } else {
+        punch(rx, rx + POOL_BUFFERS_LEN);
+    }
 }
 
 void
@@ -250,7 +260,7 @@ pool_give(struct handle *handle, bool wipe)
     pool_lock();
     struct slab *slab = slab_of(handle);
     if (wipe) {
-        wipe_session(handle);
+        wipe_session(handle, slab->count == 1);
     } else {
         slab->sealed = true; /* whoever has it mapped is not to see a session of ours */
     }

@@ -12,6 +12,8 @@
 
 #include "shim/session/pool.h"
 
+enum { COUNT = 20 };
+
 static void
 assert_zero(const uint8_t *bytes, size_t len, const char *what)
 {
@@ -56,6 +58,30 @@ test_used_again(void **state)
     pool_give(handle, true);
 }
 
+/* Beyond the first few, sessions share their memory with others. */
+static void
+test_shared_used_again(void **state)
+{
+    (void)state;
+    struct handle *all[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        all[i] = pool_take();
+        assert_non_null(all[i]);
+        fill(all[i]);
+    }
+    assert_int_equal(pool_memfd(all[COUNT - 1]), -1);
+    const struct session *memory = all[COUNT - 1]->session;
+    pool_give(all[COUNT - 1], true);
+    all[COUNT - 1] = pool_take();
+    assert_ptr_equal(all[COUNT - 1]->session, memory);
+    assert_wiped(all[COUNT - 1]);
+    assert_int_equal(*(const char *)all[COUNT - 2]->session, 'k');
+    for (int i = 0; i < COUNT; i++) {
+        pool_give(all[i], true);
+    }
+    pool_trim();
+}
+
 /* Another process may have it mapped, and is not to see what comes next. */
 static void
 test_not_after_others_had_it(void **state)
@@ -91,6 +117,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_used_again),
+        cmocka_unit_test(test_shared_used_again),
         cmocka_unit_test(test_not_after_others_had_it),
         cmocka_unit_test(test_given_back),
     };
