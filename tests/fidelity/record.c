@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -12,6 +13,7 @@
 
 static volatile sig_atomic_t guard_fired, pipes_broken, signals_caught;
 static int pipes_broken_before;
+static long slept_before;
 
 static struct t_end_shared *
 own(struct t *t)
@@ -98,11 +100,20 @@ set_guard(int ms)
     setitimer(ITIMER_REAL, &value, NULL);
 }
 
+static long
+times_slept(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
 void
 t_begin(struct t *t, int limit_ms)
 {
     guard_fired = 0;
     pipes_broken_before = pipes_broken;
+    slept_before = times_slept();
     own(t)->limit_ms = limit_ms;
     if (limit_ms > 0) {
         set_guard(limit_ms);
@@ -138,12 +149,14 @@ t_end(struct t *t, const char *call, long result)
 {
     int error = errno;
     bool broken = pipes_broken != pipes_broken_before;
+    bool interrupted = result == -1 && error == EINTR;
+    /* Else the guard has rung for a thread that was kept from running. */
+    bool waited = interrupted || times_slept() != slept_before;
     set_guard(0);
     const char *signal_text = broken ? " SIGPIPE" : "";
-    if (guard_fired) {
+    if (guard_fired && waited) {
         const char *what = own(t)->limit_ms < 1000 ? "blocks" : "hangs";
-        t_say(t, "%s %s%s", call, what,
-              result == -1 && error == EINTR ? "" : ", no EINTR");
+        t_say(t, "%s %s%s", call, what, interrupted ? "" : ", no EINTR");
     } else if (result == -1) {
         t_say(t, "%s = -1 %s%s", call, strerrorname_np(error), signal_text);
     } else {
