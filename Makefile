@@ -82,7 +82,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Variables: PREFIX DESTDIR CFLAGS LDFLAGS V=1 SANITIZE=address,undefined WOLFSSL_SRC=/path"
 	@echo "           RUNS=10 SOAK='fidelity compat pairs' CONNECTIONS=10000 FUZZ_SECONDS=30"
 
@@ -144,8 +144,9 @@ MUSL_LIBS := $(MUSL)/wolfssl/install/lib/libwolfssl.a $(MUSL)/inih/install/lib/l
 MUSL_RUN_OBJ := $(patsubst %.c,$(MUSL)/obj/%.o,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
 STRIP ?= strip
 
-container: $(CONTAINER)/mtls-run $(CONTAINER)/entrypoint $(CONTAINER)/glibc/libmtls_shim.so \
-    $(CONTAINER)/LICENSE  ## fill build/container/mtls-shim, for images
+CONTAINER_FILES := $(addprefix $(CONTAINER)/,mtls-run entrypoint glibc/libmtls_shim.so LICENSE)
+
+container: $(CONTAINER_FILES)  ## fill build/container/mtls-shim, which is all that an image needs
 
 $(MUSL)/wolfssl/install/lib/libwolfssl.a: $(WOLFSSL_A) | $(BUILD)/setup-container.stamp
 	$(Q)CC='$(MUSL_CC)' WOLFSSL_SRC='$(or $(WOLFSSL_SRC),$(BUILD)/wolfssl/src)' \
