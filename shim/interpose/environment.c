@@ -162,16 +162,33 @@ environment_keep(char *const env[])
     return whole;
 }
 
-/* The first URI of "DNS:a, URI:spiffe://b, IP:c"; a comma inside one is escaped. */
+/*
+ * The URI of "DNS:a, URI:spiffe://b, IP:c"; a comma inside one is escaped.  Of several
+ * none is who the peer is (X509-SVID section 2), and a text that was cut may lack one.
+ */
 static void
-first_uri(const char *san, char uri[PEER_SAN_LEN])
+only_uri(const char *san, char uri[PEER_SAN_LEN])
 {
-    const char *start = strncmp(san, "URI:", 4) == 0 ? san : strstr(san, ", URI:");
-    start = start == NULL ? NULL : start == san ? san + 4 : start + 6;
-    const char *end = start != NULL ? strstr(start, ", ") : NULL;
-    size_t len = start == NULL ? 0 : end != NULL ? (size_t)(end - start) : strlen(start);
-    memcpy(uri, start != NULL ? start : "", len);
-    uri[len] = '\0';
+    static const char mark[] = "URI:";
+    const char *start = NULL;
+    size_t len = 0;
+    for (const char *name = san; name != NULL;) {
+        const char *end = strstr(name, ", ");
+        if (strncmp(name, mark, strlen(mark)) == 0) {
+            if (start != NULL) {
+                return;
+            }
+            start = name + strlen(mark);
+            len = end != NULL ? (size_t)(end - start) : strlen(start);
+        }
+        name = end != NULL ? end + 2 : NULL;
+    }
+    size_t san_len = strlen(san);
+    bool is_cut = san_len >= 3 && strcmp(san + san_len - 3, "...") == 0;
+    if (start != NULL && !is_cut) {
+        memcpy(uri, start, len);
+        uri[len] = '\0';
+    }
 }
 
 void
@@ -179,7 +196,7 @@ environment_set_peer(const struct peer *peer)
 {
     char uri[PEER_SAN_LEN] = "";
     if (peer != NULL) {
-        first_uri(peer->san, uri);
+        only_uri(peer->san, uri);
     }
     const struct {
         const char *name;

@@ -85,6 +85,15 @@ def test_inetd(bed):
     equal(len(bed.audit("server", event="handshake_ok")), 3, "handshakes")
 
 
+def test_inetd_with_several_uris(bed):
+    """Which of them the client is nobody can say."""
+    several = bed.authority.issue("several", "URI:spiffe://test/a,DNS:a,URI:spiffe://test/b",
+                                  "clientAuth")
+    with SuperServer(bed, ["sh", "-c", IDENTITY]) as server:
+        equal(talk(server.port, odd.client_context(bed.authority, several)),
+              b"CN=several,O=Test \nhello", "what came back")
+
+
 def test_inetd_refuses(bed):
     """Without a certificate nobody gets a byte of the program."""
     with SuperServer(bed, ["sh", "-c", IDENTITY]) as server:
