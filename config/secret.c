@@ -12,8 +12,8 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 /* A program that is not root can be given root's file by its group alone: Kubernetes does
- * so with secrets (fsGroup), Debian with the group ssl-cert. Nobody is meant by root's own
- * group: there it is an oversight. */
+ * so with secrets (fsGroup), Debian with the group ssl-cert. Nobody is meant by root's
+ * own group: there it is an oversight. */
 static bool
 is_private(const struct file *file)
 {

@@ -12,8 +12,8 @@
 #define HTTP_CLIENT_WORDS_LEN 96
 
 /*
- * Sends a POST and reads the answer; no redirect is followed. The thread is one that works
- * (thread.h), and rests while it waits; not while it looks up a name.
+ * Sends a POST and reads the answer; no redirect is followed. The thread is one that
+ * works (thread.h), and rests while it waits; not while it looks up a name.
  *
  *   deadline_ms  in   CLOCK_MONOTONIC; but for the time that looking up a name takes
  *   fd           out  the socket while there is one, else -1: who forks closes it in the

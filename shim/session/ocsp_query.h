@@ -29,8 +29,9 @@ struct ocsp_query {
 int ocsp_query_start(const struct ocsp_query *query);
 
 /*
- * Around a copy of the process that is made past libc: in between no thread of these holds
- * a lock of libc. Waits for who looks up a responder's name, not for who awaits an answer.
+ * Around a copy of the process that is made past libc: in between no thread of these
+ * holds a lock of libc. Waits for who looks up a responder's name, not for who awaits an
+ * answer.
  */
 void ocsp_query_hold(void);
 void ocsp_query_release(void);

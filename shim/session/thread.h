@@ -23,7 +23,8 @@ int thread_start(void *(*run)(void *context), void *context, size_t stack_len,
  * A copy of the process that is made past libc (_Fork, clone) would find these locks held
  * for ever, so it waits until every thread rests or has not begun.
  *
- * Safe     threads that have neither fork_lock nor a lock after it; not from signal handlers.
+ * Safe     threads that have neither fork_lock nor a lock after it; not from signal
+ * handlers.
  */
 void thread_works(void);
 void thread_rests(void);
