@@ -84,14 +84,19 @@ def test_a_seccomp_filter(bed):
         raise AssertionError(found["seccomp"])
 
 
-def test_no_new_privs_for_a_setuid_program(bed):
-    """Without privileges to gain the loader takes the library, and that is worth keeping."""
+def setuid_python(bed):
+    """A program that runs as nobody, and the environment that is to load the library."""
     os.chmod(bed.dir, 0o755)
     copy = bed.path("setuid-python")
     shutil.copy(PYTHON, copy)
     shutil.chown(copy, "nobody")
     os.chmod(copy, 0o4755)
-    env = {"LD_PRELOAD": SHIM, "MTLS_SHIM_POLICY": policy(bed)[1]}
+    return copy, {"LD_PRELOAD": SHIM, "MTLS_SHIM_POLICY": policy(bed)[1]}
+
+
+def test_no_new_privs_for_a_setuid_program(bed):
+    """Without privileges to gain the loader takes the library, and that is worth keeping."""
+    copy, env = setuid_python(bed)
     program = bed.start("waiting", ["setpriv", "--no-new-privs", copy, "-c", WAIT],
                         stdin=subprocess.PIPE, env=env)
     program.says("ready")
@@ -103,12 +108,7 @@ def test_no_new_privs_for_a_setuid_program(bed):
 
 def test_a_setuid_program(bed):
     """AT_SECURE: the loader has ignored LD_PRELOAD."""
-    os.chmod(bed.dir, 0o755)
-    copy = bed.path("setuid-python")
-    shutil.copy(PYTHON, copy)
-    shutil.chown(copy, "nobody")
-    os.chmod(copy, 0o4755)
-    env = {"LD_PRELOAD": SHIM, "MTLS_SHIM_POLICY": policy(bed)[1]}
+    copy, env = setuid_python(bed)
     program = bed.start("waiting", [copy, "-c", WAIT], stdin=subprocess.PIPE, env=env)
     program.says("ready")
     status, found = examine(program.pid)

@@ -71,10 +71,8 @@ def server(port):
     same(conn.recv(10), b"", "the end")
 
 
-def client_fork(port):
-    """The child connects; the parent has the same socket."""
-    sock = socket.socket()
-    all_say(sock, "EPIPE", "ENOTCONN", "before")
+def child_that_connects(sock, port):
+    """A child has connected the socket, and ends it at a word: its pid, where to say it."""
     here, there = socket.socketpair()
 
     def connect():
@@ -84,6 +82,14 @@ def client_fork(port):
         end(sock)
     pid = in_child(connect)
     same(here.recv(1), b"c", "the child's word")
+    return pid, here
+
+
+def client_fork(port):
+    """The child connects; the parent has the same socket."""
+    sock = socket.socket()
+    all_say(sock, "EPIPE", "ENOTCONN", "before")
+    pid, here = child_that_connects(sock, port)
     all_say(sock, "EACCES", "EACCES", "after the child has connected it")
     copy = socket.socket(fileno=os.dup(sock.fileno()))
     all_say(copy, "EACCES", "EACCES", "by a duplicate")
@@ -178,15 +184,7 @@ def client_system(port):
     """The same for a program that libc starts by itself."""
     sock = socket.socket()
     sock.set_inheritable(True)
-    here, there = socket.socketpair()
-
-    def connect():
-        connect_and_talk(sock, port)
-        there.sendall(b"c")
-        same(there.recv(1), b"g", "the parent's word")
-        end(sock)
-    pid = in_child(connect)
-    same(here.recv(1), b"c", "the child's word")
+    pid, here = child_that_connects(sock, port)
     command = f"'{sys.executable}' '{__file__}' stranger {sock.fileno()}"
     same(os.system(command), 0, "the status of system()")
     here.sendall(b"g")
@@ -199,15 +197,7 @@ def client_again(port):
     closed = socket.socket()
     closed.bind(("127.0.0.1", 0))
     same(error_of(sock.connect, closed.getsockname()), "ECONNREFUSED", "nobody listens")
-    here, there = socket.socketpair()
-
-    def connect():
-        connect_and_talk(sock, port)
-        there.sendall(b"c")
-        same(there.recv(1), b"g", "the parent's word")
-        end(sock)
-    pid = in_child(connect)
-    same(here.recv(1), b"c", "the child's word")
+    pid, here = child_that_connects(sock, port)
     same(error_of(sock.connect, ("127.0.0.1", port)), "EISCONN", "connected once more")
     all_say(sock, "EACCES", "EACCES", "after the child has connected it")
     here.sendall(b"g")
