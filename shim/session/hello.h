@@ -17,8 +17,8 @@ struct hello {
 };
 
 /*
- * Takes one more record, until is_seen. What is no handshake message is not looked at any
- * further: it is seen as it is.
+ * Takes one more record, until is_seen. What is no hello is not looked at any further: it
+ * is seen as it is.
  *
  *   record  in   header and body of at least a byte
  *   whole   out  once is_seen: all records so far as one; points to record or into hello

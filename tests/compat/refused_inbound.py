@@ -212,6 +212,11 @@ def test_garbage_in_a_record(bed):
     refuse_raw(bed, b"\x16\x03\x01\x01\x00" + bytes(range(256)), ["protocol_error"])
 
 
+def test_hello_of_impossible_length(bed):
+    """Nobody waits for what would not be taken."""
+    refuse_raw(bed, b"\x16\x03\x01\x00\x06\x01\xff\xff\xff\x03\x03", ["protocol_error"])
+
+
 def test_application_data_first(bed):
     refuse_raw(bed, b"\x17\x03\x03\x00\x40" + bytes(64), ["protocol_error", "not_tls"])
 
