@@ -12,7 +12,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import BUILD, PLAIN, SHIM, equal, main  # noqa: E402
 
 NO_NETWORK = os.path.join(BUILD, "tests", "helpers", "no_network")
+# Or twice what the program's own start takes, where that alone is slower than on the
+# machines that the 3 ms are for: mostly page faults, here as there.
 START_MS_MAX = 3
+START_RATIO_MAX = 2
 STARTS = 150
 # What depends on who was first, and on what malloc() has at hand.
 CHANCE = {"futex", "restart_syscall", "brk", "getrandom"}
@@ -79,7 +82,9 @@ def test_start(bed):
             times[way].append(cpu_ms(["/bin/true"], ways[way]))
     plain, shimmed = map(statistics.median, times)
     print(f"# plain {plain:.2f} ms, shimmed {shimmed:.2f} ms")
-    equal(shimmed - plain < START_MS_MAX, True, f"{shimmed - plain:.2f} ms more")
+    limit = max(START_MS_MAX, START_RATIO_MAX * plain)
+    equal(shimmed - plain < limit, True,
+          f"{shimmed - plain:.2f} ms more than {plain:.2f}, limit {limit:.2f}")
 
 
 if __name__ == "__main__":
