@@ -18,8 +18,37 @@
 const char *
 certs_error(int rc)
 {
-    if (rc == ASN_VERSION_E) {
-        return "not of X.509 version 3";
+    static const struct {
+        int error;
+        const char *words;
+    } known[] = {
+        {ASN_VERSION_E, "not of X.509 version 3"},
+        {ASN_BEFORE_DATE_E, "not valid yet"},
+        {ASN_AFTER_DATE_E, "expired"},
+        {ASN_NO_SIGNER_E, "the certificate of its issuer is missing"},
+        {ASN_SELF_SIGNED_E, "it has signed itself"},
+        {ASN_SIG_CONFIRM_E,
+         "the signature is not its issuer's: it was changed, or a CA of "
+         "the same name was made anew with another key"},
+        {ASN_SIG_OID_E, "its signature is of another kind than it says"},
+        {ASN_SIG_HASH_E, "its signature has a hash that is not supported"},
+        {ASN_SIG_KEY_E, "its key is of a kind that is not supported"},
+        {ASN_UNKNOWN_OID_E,
+         "it has a key or a signature of a kind that is not supported"},
+        {ASN_CRIT_EXT_E, "it has a critical extension that is not supported"},
+        {ASN_NAME_INVALID_E, "its names are outside of what a CA above it may vouch for"},
+        {ASN_PATHLEN_SIZE_E, "its path length is too large"},
+        {ASN_PATHLEN_INV_E, "there are more CAs below a CA than its path length allows"},
+        {KEYUSAGE_E, "its key usage does not allow this"},
+        {EXTKEYUSAGE_E, "its extended key usage does not allow this"},
+        {ASN_PARSE_E, "malformed"},
+        {MEMORY_E, "no memory"},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].error == rc) {
+            return known[i].words;
+        }
     }
     return wc_GetErrorString(rc);
 }

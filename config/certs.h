@@ -56,7 +56,7 @@ int certs_read_time(const uint8_t *encoded, size_t len, int64_t *when);
 /* Writes a time as "2026-11-24 22:41:49 UTC"; returns text. */
 const char *certs_time(int64_t when, char text[CERTS_TIME_LEN]);
 
-/* wolfSSL's words for one of its errors. */
+/* What one of wolfSSL's errors says about a certificate; else wolfSSL's own words. */
 const char *certs_error(int rc);
 
 #endif

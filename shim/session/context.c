@@ -64,7 +64,7 @@ held_new(void)
 
 /* Returns false without the memory for it. */
 static bool
-note_trust(struct held *held)
+note_trust(struct held *held, const struct policy_identity *identity)
 {
     const struct material_blob *trust = &held->material.trust;
     if (trust->len == 0) {
@@ -72,7 +72,7 @@ note_trust(struct held *held)
     }
     held->has_trust_id =
         wc_Sha256Hash(trust->data, (word32)trust->len, held->trust_id) == 0;
-    held->anchors = path_anchors_new(trust);
+    held->anchors = path_anchors_new(trust, identity->trust);
     return held->anchors != NULL;
 }
 
@@ -119,7 +119,7 @@ context_load(const struct policy *policy, const struct policy_identity *identity
         context_unref(context);
         return NULL;
     }
-    if (!note_trust(context->held)) {
+    if (!note_trust(context->held, identity)) {
         problem_add(report, policy->path, identity->line, "%s", strerror(ENOMEM));
         context_unref(context);
         return NULL;
@@ -140,7 +140,7 @@ context_make(const struct policy_identity *identity, struct material *material,
     context->held->material = *material;
     memset(material, 0, sizeof(*material));
     memcpy(context->held->stamps, stamps, sizeof(context->held->stamps));
-    if (!note_trust(context->held)) {
+    if (!note_trust(context->held, identity)) {
         context_unref(context);
         return NULL;
     }

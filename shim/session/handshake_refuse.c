@@ -1,6 +1,7 @@
 #include "shim/session/handshake_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
@@ -8,6 +9,7 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
+#include "config/certs.h"
 #include "shim/session/offer.h"
 #include "shim/session/refusal.h"
 #include "shim/session/signing.h"
@@ -36,7 +38,7 @@ explain_alert(struct handshake *handshake, int alert)
 {
     const struct policy_identity *identity = handshake->ruling.rule->identity;
     enum reason reason = refusal_of_alert(alert);
-    const char *name = refusal_alert_name(alert);
+    const char *name = refusal_alert_words(alert);
     char ours[OFFER_LEN];
     /* Before it has shown a certificate, a server has seen no more than what we offer. */
     if (handshake->session->is_server || handshake->asked ||
@@ -92,7 +94,11 @@ handshake_explain(struct handshake *handshake, int error)
     if (handshake->is_certificate_error && reason == REASON_PROTOCOL) {
         reason = REASON_BAD_CERTIFICATE;
     }
-    wolfSSL_ERR_error_string_n((unsigned long)error, words, sizeof(words));
+    if (handshake->is_certificate_error) {
+        snprintf(words, sizeof(words), "%s", certs_error(error));
+    } else {
+        wolfSSL_ERR_error_string_n((unsigned long)error, words, sizeof(words));
+    }
     if (is_mismatch(reason)) {
         explain_mismatch(handshake, reason, words);
     } else {

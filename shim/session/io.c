@@ -8,6 +8,7 @@
 #include "shim/record/fail.h"
 #include "shim/session/metrics.h"
 #include "shim/session/permissive.h"
+#include "shim/session/refusal.h"
 #include "shim/session/service.h"
 #include "shim/session/system.h"
 #include "shim/session/twice.h"
@@ -41,11 +42,11 @@ note_end(struct handle *handle, int error)
         return;
     }
     if (alert != 255) {
-        failure_set(&failure, REASON_PEER_ALERT, "the peer sent the fatal alert %u",
-                    alert);
+        failure_set(&failure, REASON_PEER_ALERT, "the peer refused: %s",
+                    refusal_alert_words(alert));
     } else if (atomic_load(&session->record.alert_sent) != 255) {
-        failure_set(&failure, REASON_PROTOCOL, "a record was refused with alert %u",
-                    atomic_load(&session->record.alert_sent));
+        failure_set(&failure, REASON_PROTOCOL, "a record of the peer was refused: %s",
+                    refusal_alert_words(atomic_load(&session->record.alert_sent)));
     } else if (error == ECONNRESET) {
         failure_set(&failure, REASON_TRUNCATED, NULL);
     } else {

@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <time.h>
 
+#include <wolfssl/options.h> /* before all others of wolfSSL */
+
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
 #include "shim/session/context.h"
+#include "shim/session/path_words.h"
 #include "shim/session/peer_der.h"
 #include "shim/session/revocation.h"
 
@@ -104,16 +109,18 @@ judge_trust(const struct session *session, const struct ruling *ruling,
 }
 
 static int
-judge_date(struct der_span certificate, int64_t now, struct failure *failure)
+judge_date(const struct chain *chain, int i, int64_t now, struct failure *failure)
 {
+    const struct path_place place = {.certificate = chain_at(chain, i), .is_own = i == 0};
     int64_t from_s;
     int64_t to_s;
-    if (!peer_der_validity(certificate, &from_s, &to_s)) {
+    if (!peer_der_validity(place.certificate, &from_s, &to_s)) {
         failure_set(failure, REASON_BAD_CERTIFICATE, NULL);
         return -EPROTO;
     }
     if (now < from_s || now > to_s) {
-        failure_set(failure, now < from_s ? REASON_NOT_YET_VALID : REASON_EXPIRED, NULL);
+        path_words_explain(&place, now < from_s ? ASN_BEFORE_DATE_E : ASN_AFTER_DATE_E,
+                           failure);
         return -EPROTO;
     }
     return 0;
@@ -124,7 +131,7 @@ judge_dates(const struct chain *chain, int64_t now, struct failure *failure)
 {
     int result = 0;
     for (int i = 0; result == 0 && i < chain_path_count(chain); i++) {
-        result = judge_date(chain_at(chain, i), now, failure);
+        result = judge_date(chain, i, now, failure);
     }
     return result;
 }

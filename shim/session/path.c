@@ -11,16 +11,17 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/asn.h>
 
+#include "config/certs.h"
 #include "config/pem.h"
 #include "config/strength.h"
 #include "shim/session/constraints.h"
 #include "shim/session/path_memo.h"
+#include "shim/session/path_words.h"
 #include "shim/session/peer_der.h"
-#include "shim/session/peer_text.h"
 
 /* Certificates of one CA may be shown in any number and order: a bound on what a peer can
  * have us try. */
-enum { PATHS_MAX = 16, STEPS_MAX = 128, WHO_LEN = 56 };
+enum { PATHS_MAX = 16, STEPS_MAX = 128 };
 
 struct anchor {
     struct der_span whole;
@@ -30,6 +31,7 @@ struct anchor {
 struct path_anchors {
     size_t count;
     struct anchor *at;
+    char *from;            /* file or folder; NULL: not known */
     struct path_memo memo; /* the one thing in here that changes */
 };
 
@@ -85,7 +87,7 @@ add_all(struct path_anchors *anchors, const char *text)
 }
 
 struct path_anchors *
-path_anchors_new(const struct material_blob *trust)
+path_anchors_new(const struct material_blob *trust, const char *from)
 {
     struct path_anchors *anchors = calloc(1, sizeof(*anchors));
     char *text = calloc(1, trust->len + 1);
@@ -96,6 +98,8 @@ path_anchors_new(const struct material_blob *trust)
         anchors->count == 0) {
         path_anchors_free(anchors);
         anchors = NULL;
+    } else if (from != NULL) {
+        anchors->from = strdup(from); /* for words only: they do without */
     }
     free(text);
     return anchors;
@@ -111,45 +115,36 @@ path_anchors_free(struct path_anchors *anchors)
         free((void *)(uintptr_t)anchors->at[i].whole.at);
     }
     free(anchors->at);
+    free(anchors->from);
     free(anchors);
 }
 
 /* ---- one path --------------------------------------------------------------------- */
 
-static enum reason
-reason_of(int error)
+static struct path_place
+place_of(const struct search *search, int i)
 {
-    switch (error) {
-    case ASN_NO_SIGNER_E:
-    case ASN_SELF_SIGNED_E:
-        return REASON_UNKNOWN_CA;
-    case ASN_AFTER_DATE_E:
-        return REASON_EXPIRED;
-    case ASN_BEFORE_DATE_E:
-        return REASON_NOT_YET_VALID;
-    case MEMORY_E:
-        return REASON_SHIM_ERROR;
-    default:
-        return REASON_BAD_CERTIFICATE;
-    }
-}
-
-/* "the peer's certificate", or "CN=sub,O=Test". */
-static const char *
-who(const struct search *search, int i, char text[WHO_LEN])
-{
-    if (i == 0) {
-        return "the peer's certificate";
-    }
-    peer_text_name(search->parts[i].subject, text, WHO_LEN);
-    return text;
+    const struct chain_path *path = &search->path;
+    return (struct path_place){
+        .certificate = chain_at(search->chain, i),
+        .is_own = i == 0,
+        .is_below_anchor = path->at[path->count - 1] == i,
+    };
 }
 
 static int
 refuse(const struct search *search, int i, enum reason reason, const char *words)
 {
-    char text[WHO_LEN];
-    failure_set(search->failure, reason, "%s: %s", who(search, i, text), words);
+    const struct path_place place = place_of(search, i);
+    path_words_refuse(&place, reason, words, search->failure);
+    return -EPROTO;
+}
+
+static int
+refuse_error(const struct search *search, int i, int error)
+{
+    const struct path_place place = place_of(search, i);
+    path_words_explain(&place, error, search->failure);
     return -EPROTO;
 }
 
@@ -203,7 +198,7 @@ check_alone(const struct search *search, int i)
     wc_InitDecodedCert(&cert, certificate.at, (word32)certificate.len, NULL);
     int error = wc_ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL);
     if (error != 0) {
-        result = refuse(search, i, reason_of(error), wc_GetErrorString(error));
+        result = refuse_error(search, i, error);
     } else if (i > 0) {
         result = check_ca(search, i, &cert);
     } else if (cert.version != 2) { /* RFC 8446 section 4.4.2.2 */
@@ -263,9 +258,7 @@ check_signature(const struct search *search, WOLFSSL_CERT_MANAGER *manager, int 
         got = load(search, manager, certificate); /* where path lengths are looked at */
         got = got == 0 ? WOLFSSL_SUCCESS : got;
     }
-    return got == WOLFSSL_SUCCESS
-               ? 0
-               : refuse(search, i, reason_of(got), wc_GetErrorString(got));
+    return got == WOLFSSL_SUCCESS ? 0 : refuse_error(search, i, got);
 }
 
 /* From the anchor down to the peer's certificate. */
@@ -276,7 +269,7 @@ verify_with(const struct search *search, WOLFSSL_CERT_MANAGER *manager,
     int result = load(search, manager, anchor);
     if (result != 0) {
         failure_set(search->failure, REASON_SHIM_ERROR, "a certificate in trust: %s",
-                    wc_GetErrorString(result));
+                    certs_error(result));
         return -EPROTO;
     }
     result = check_constraints(search, anchor, search->path.count - 1);
@@ -442,11 +435,7 @@ check(struct path_anchors *anchors, const struct chain *chain, bool is_server,
     }
     int result = go_on(&search);
     if (result < 0 && found.reason == REASON_NONE) {
-        char issuer[WHO_LEN];
-        peer_text_name(search.parts[0].issuer, issuer, sizeof(issuer));
-        failure_set(&found, REASON_UNKNOWN_CA,
-                    "no certificate in trust vouches for the peer's, which %s has issued",
-                    issuer);
+        path_words_no_anchor(chain, anchors->from, &found);
     }
     if (result < 0) {
         *failure = found;

@@ -21,10 +21,12 @@ struct path_anchors;
  * Takes trust anchors apart.
  *
  *   trust  in  PEM, as material.h has it
+ *   from   in  the file or folder that it was read from, for failures; may be NULL
  *
  * Returns  to be freed by path_anchors_free(); NULL: out of memory, or none there.
  */
-struct path_anchors *path_anchors_new(const struct material_blob *trust);
+struct path_anchors *path_anchors_new(const struct material_blob *trust,
+                                      const char *from);
 void path_anchors_free(struct path_anchors *anchors); /* NULL does nothing */
 
 /*

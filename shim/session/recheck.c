@@ -151,6 +151,7 @@ judge_by(const struct handle *handle, const struct ruling *ruling, struct chain 
     if (result == 0 && policy->expired_sessions_are_cut &&
         chain_end(chain) <= time(NULL)) {
         failure_set(failure, REASON_EXPIRED, NULL);
+        (void)judge_dates(chain, time(NULL), failure); /* says which */
         result = -EPROTO;
     }
     if (result == 0 && policy->recheck) {

@@ -46,42 +46,48 @@ refusal_alert(enum reason reason)
     }
 }
 
+/* Where more than its name can be said: what it means for us, who are refused. */
+#define OURS(name, words) name " (" words ")"
+
+static const struct {
+    int code;
+    const char *words;
+} alerts[] = {
+    {0, "close_notify"},
+    {10, "unexpected_message"},
+    {20, "bad_record_mac"},
+    {22, "record_overflow"},
+    {40, "handshake_failure"},
+    {42, OURS("bad_certificate", "it does not accept our certificate: its log says why")},
+    {43, OURS("unsupported_certificate", "our certificate is of no kind for this role")},
+    {44, OURS("certificate_revoked", "our certificate is revoked: get another")},
+    {45, OURS("certificate_expired",
+              "our certificate is not valid now: renew it, or set the clocks")},
+    {46, OURS("certificate_unknown", "it does not accept our certificate, or could not "
+                                     "find out whether it is revoked")},
+    {47, "illegal_parameter"},
+    {48, OURS("unknown_ca", "it does not trust the CA that issued our certificate")},
+    {49, OURS("access_denied", "its policy does not let our certificate in")},
+    {50, "decode_error"},
+    {51, "decrypt_error"},
+    {70, "protocol_version"},
+    {71, "insufficient_security"},
+    {80, "internal_error"},
+    {90, "user_canceled"},
+    {109, "missing_extension"},
+    {110, "unsupported_extension"},
+    {112, OURS("unrecognized_name", "it does not serve the name that we dialled")},
+    {113, OURS("bad_certificate_status_response", "the OCSP answer that we staple")},
+    {116, OURS("certificate_required", "it wants a certificate, and we showed none")},
+    {120, "no_application_protocol"},
+};
+
 const char *
-refusal_alert_name(int alert)
+refusal_alert_words(int alert)
 {
-    static const struct {
-        int code;
-        const char *name;
-    } names[] = {
-        {0, "close_notify"},
-        {10, "unexpected_message"},
-        {20, "bad_record_mac"},
-        {22, "record_overflow"},
-        {40, "handshake_failure"},
-        {42, "bad_certificate"},
-        {43, "unsupported_certificate"},
-        {44, "certificate_revoked"},
-        {45, "certificate_expired"},
-        {46, "certificate_unknown"},
-        {47, "illegal_parameter"},
-        {48, "unknown_ca"},
-        {49, "access_denied"},
-        {50, "decode_error"},
-        {51, "decrypt_error"},
-        {70, "protocol_version"},
-        {71, "insufficient_security"},
-        {80, "internal_error"},
-        {90, "user_canceled"},
-        {109, "missing_extension"},
-        {110, "unsupported_extension"},
-        {112, "unrecognized_name"},
-        {113, "bad_certificate_status_response"},
-        {116, "certificate_required"},
-        {120, "no_application_protocol"},
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (names[i].code == alert) {
-            return names[i].name;
+    for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+        if (alerts[i].code == alert) {
+            return alerts[i].words;
         }
     }
     return "an alert unknown to us";

@@ -31,8 +31,9 @@ enum refusal_alert {
 /* The alert that tells the peer of a failure. */
 int refusal_alert(enum reason reason);
 
-/* "unknown_ca". */
-const char *refusal_alert_name(int alert);
+/* The name of an alert that the peer has sent, and what that means for us:
+ * "access_denied (its policy does not let our certificate in)". */
+const char *refusal_alert_words(int alert);
 
 /* What an alert of the peer means. */
 enum reason refusal_of_alert(int alert);

@@ -33,7 +33,7 @@ anchors_of(struct der_span certificate)
     }
     memcpy(pem + strlen(begin) + len, end, strlen(end));
     trust.len = strlen(begin) + len + strlen(end);
-    return path_anchors_new(&trust);
+    return path_anchors_new(&trust, NULL);
 }
 
 static void

@@ -179,7 +179,7 @@ peer "peer let in" 0 "^=> the peer is let in: .* for a.db.internal, allow has it
     "${to_db[@]}" --peer ca/db.pem
 peer "who the peer is" 0 "^  names +DNS:a.db.internal" "${to_db[@]}" --peer ca/db.pem
 peer "a peer in DER" 0 "is let in" "${to_db[@]}" --peer db.der
-peer "a peer of another CA" 1 "^=> the peer is refused: unknown_ca: trust does not vouch for it: " \
+peer "a peer of another CA" 1 "^=> the peer is refused: unknown_ca: the peer.s certificate: its issuer is another CA than the one that is called CN=.* in trust, too" \
     "${to_db[@]}" --peer foreign/db.pem
 peer "a peer of another name" 1 "refused: name_mismatch: .*b.org.* not for a.db.internal" \
     "${to_db[@]}" --peer ca/other.pem
@@ -216,7 +216,7 @@ peer "a list of another CA" 78 "^policy.ini:10: .*foreign/ca.crl: a list " "${to
 mv ca.pem gone.pem
 cp root.pem ca.pem
 cp whole.ini policy.ini
-peer "an intermediate CA is missing" 1 "trust does not vouch" "${to_db[@]}" --peer leaf.pem
+peer "an intermediate CA is missing" 1 "unknown_ca: the peer.s certificate was issued by CN=sub, of which no valid .* in trust .*ca.pem: add" "${to_db[@]}" --peer leaf.pem
 peer "an intermediate CA is shown" 0 "is let in" "${to_db[@]}" --peer leaf-chain.pem
 rm ca.pem
 peer "trust that is gone" 78 "^policy.ini:9: .*ca.pem: No such file" "${to_db[@]}" --peer ca/db.pem

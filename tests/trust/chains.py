@@ -13,9 +13,17 @@ SUB = authority("sub", ROOT)
 SUB2 = authority("sub2", SUB)
 FOREIGN = authority("foreign")
 NO_PATH = Refused("unknown_ca", "unknown_ca")
+
+
+def no_path(*words):
+    """What the log tells is enough to mend it."""
+    return Refused("unknown_ca", "unknown_ca", words=words)
+
+
 MALFORMED = Refused("bad_certificate", "bad_certificate")
-EXPIRED = Refused("expired", "certificate_expired")
-EARLY = Refused("not_yet_valid", "certificate_expired")
+EXPIRED = Refused("expired", "certificate_expired", words=(r"it was valid until \d{4}-.* UTC",
+                                                           "renew it"))
+EARLY = Refused("not_yet_valid", "certificate_expired", words="it is valid only from")
 NOT_A_CA = Refused("bad_certificate", "bad_certificate")
 
 
@@ -50,7 +58,7 @@ CASES = [
     below("signature of an intermediate CA with a wrong bit",
           Refused("bad_certificate", "bad_certificate"),
           authority("bad-sub", ROOT, signature="bad")),
-    Case("self-signed", SELF, NO_PATH),
+    Case("self-signed", SELF, no_path("signed by itself, CN=.*, is not in trust")),
     Case("self-signed CA", authority("self-ca", san=papers.NAMES, usage=[
         "digitalSignature", "keyCertSign"]), NO_PATH),
     Case("the anchor itself", authority("anchor", san=papers.NAMES, usage=[
@@ -63,16 +71,19 @@ CASES = [
     below("expired intermediate CA", EXPIRED, authority("old-sub", ROOT, days=(-5, -1))),
     below("intermediate CA not yet valid", EARLY, authority("new-sub", ROOT, days=(1, 5))),
 
-    Case("missing intermediate CA", leaf(SUB, chain=[]), NO_PATH),
+    Case("missing intermediate CA", leaf(SUB, chain=[]),
+         no_path("certificate was issued by CN=sub,O=Test, of which no valid .* in trust /.*: add")),
     Case("missing intermediate CA, after somebody has shown it", leaf(SUB, chain=[],
          subject="O=Test,CN=again"), NO_PATH),
-    Case("missing upper intermediate CA", leaf(SUB2, chain=[SUB2]), NO_PATH),
+    Case("missing upper intermediate CA", leaf(SUB2, chain=[SUB2]),
+         no_path("the last CA that the peer shows was issued by CN=sub,O=Test, of which no")),
     Case("intermediate CAs in the wrong order", leaf(SUB2, chain=[SUB, SUB2]), Accepted()),
     Case("the root is sent, too", leaf(SUB, chain=[SUB, ROOT]), Accepted()),
     Case("another CA's intermediate is sent, too",
          leaf(SUB, chain=[SUB, authority("other-sub", FOREIGN)]), Accepted()),
     Case("another root is sent, too", leaf(SUB, chain=[SUB, FOREIGN]), Accepted()),
-    Case("its own root is sent, and not in trust", leaf(FOREIGN, chain=[FOREIGN]), NO_PATH),
+    Case("its own root is sent, and not in trust", leaf(FOREIGN, chain=[FOREIGN]),
+         no_path("CA that the peer's certificate comes from, CN=foreign,O=Test, is not in")),
     Case("a leaf is sent, too", leaf(SUB, chain=[SUB, leaf(ROOT, label="other")]), Accepted()),
     Case("the intermediate CA is an anchor", leaf(SUB, chain=[]), Accepted(), trust=(SUB,)),
     Case("the intermediate CA is an anchor and is sent", leaf(SUB), Accepted(), trust=(SUB,)),
@@ -99,6 +110,9 @@ CASES = [
          trust=(ROOT.but(label="root-2"), ROOT)),
     Case("CA rotation: the same name and a new key, the other one",
          leaf(ROOT.but(label="root-2")), Accepted(), trust=(ROOT, ROOT.but(label="root-2"))),
+    Case("CA rotation: the same name and a new key, which is not in trust",
+         leaf(ROOT.but(label="root-2")),
+         no_path("its issuer is another CA than the one that is called CN=root,O=Test in")),
     Case("CA rotation: the root was renewed with its key", leaf(ROOT), Accepted(),
          trust=(ROOT.but(days=(-1, 400)),)),
     Case("trust holds an expired root, too", leaf(ROOT), Accepted(),

@@ -1,6 +1,7 @@
 #include "tools/ctl/probe_tls.h"
 
 #include "shim/session/handshake.h"
+#include "shim/session/refusal.h"
 #include "shim/session/suite.h"
 
 #include <arpa/inet.h>
@@ -18,35 +19,6 @@
 #define REFUSAL_MS 200
 
 enum { ALERT_NONE = 255 };
-
-static const char *
-probe_tls_alert(unsigned alert)
-{
-    switch (alert) {
-    case 40:
-        return "handshake_failure";
-    case 42:
-        return "bad_certificate";
-    case 43:
-        return "unsupported_certificate";
-    case 44:
-        return "certificate_revoked";
-    case 45:
-        return "certificate_expired";
-    case 46:
-        return "certificate_unknown";
-    case 48:
-        return "unknown_ca";
-    case 49:
-        return "access_denied";
-    case 70:
-        return "protocol_version";
-    case 116:
-        return "certificate_required";
-    default:
-        return "another alert";
-    }
-}
 
 static void
 fail(struct probe_result *result, int error, enum reason reason, const char *words)
@@ -196,13 +168,14 @@ static void
 refused_after(const struct session *session, struct probe_result *result)
 {
     unsigned alert = atomic_load(&session->record.alert_received);
-    char words[64];
+    char words[160];
 
     if (alert == ALERT_NONE) {
         fail(result, -ECONNRESET, REASON_PEER_RESET,
              "the server cut the connection when it had our certificate");
     } else {
-        snprintf(words, sizeof(words), "the peer refused: %s", probe_tls_alert(alert));
+        snprintf(words, sizeof(words), "the peer refused: %s",
+                 refusal_alert_words((int)alert));
         fail(result, -ECONNRESET, REASON_PEER_ALERT, words);
     }
 }
@@ -346,7 +319,7 @@ explain_look(WOLFSSL *ssl, int error, const struct look *look,
     if (wolfSSL_get_alert_history(ssl, &alerts) == WOLFSSL_SUCCESS &&
         alerts.last_rx.level == alert_fatal) {
         snprintf(words, sizeof(words), "the peer refused: %s",
-                 probe_tls_alert((unsigned)alerts.last_rx.code));
+                 refusal_alert_words(alerts.last_rx.code));
         fail(result, -ECONNRESET, REASON_PEER_ALERT, words);
     } else if (look->error != 0) {
         fail_wire(result, look->error == 1 ? 0 : look->error);

@@ -17,11 +17,13 @@
 
 /* As the shim does it. */
 static int
-verify_chain(const struct material_blob *trust, const struct shown *shown, bool is_server,
-             struct chain_path *path, struct failure *failure)
+verify_chain(const struct material *material, const struct shown *shown,
+             const struct policy_rule *rule, struct chain_path *path,
+             struct failure *failure)
 {
     struct der_span certs[CHAIN_COUNT_MAX];
-    struct path_anchors *anchors = path_anchors_new(trust);
+    struct path_anchors *anchors =
+        path_anchors_new(&material->trust, rule->identity->trust);
     struct chain *chain;
     int rc = -EPROTO;
 
@@ -32,7 +34,7 @@ verify_chain(const struct material_blob *trust, const struct shown *shown, bool 
     if (anchors == NULL || chain == NULL) {
         failure_set(failure, REASON_SHIM_ERROR, "%s", strerror(ENOMEM));
     } else {
-        rc = path_check(anchors, chain, is_server, path, failure);
+        rc = path_check(anchors, chain, rule->direction == POLICY_INBOUND, path, failure);
     }
     chain_unref(chain);
     path_anchors_free(anchors);
@@ -130,11 +132,9 @@ judge_chain_of(const struct material *material, const struct shown *shown,
                struct chain_path *path, struct verdict *verdict)
 {
     struct failure failure;
-    bool is_server = verdict->rule->direction == POLICY_INBOUND;
 
-    if (verify_chain(&material->trust, shown, is_server, path, &failure) != 0) {
-        failure_set(next_failure(verdict), failure.reason,
-                    "trust does not vouch for it: %s", failure.detail);
+    if (verify_chain(material, shown, verdict->rule, path, &failure) != 0) {
+        *next_failure(verdict) = failure;
     }
 }
 
