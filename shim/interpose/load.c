@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "shim/interpose/adopt.h"
@@ -20,6 +21,7 @@
 #include "shim/interpose/wait.h"
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
+#include "shim/session/command.h"
 #include "shim/session/generation.h"
 #include "shim/session/metrics.h"
 #include "shim/session/ocsp_query.h"
@@ -104,6 +106,7 @@ read_program(void)
     ssize_t len =
         readlink("/proc/self/exe", process.program, sizeof(process.program) - 1);
     process.program[len > 0 ? len : 0] = '\0';
+    command_set((const char *)getauxval(AT_EXECFN)); // NOLINT(performance-no-int-to-ptr)
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "shim/session/audit_line.h"
 #include "shim/session/audit_rate.h"
 #include "shim/session/audit_sink.h"
+#include "shim/session/command.h"
 #include "shim/session/metrics.h"
 
 static const char *own_program, *own_service;
@@ -82,6 +83,7 @@ put_line(const struct audit_record *record, uint64_t suppressed, enum audit_even
     struct audit_sink_line line;
     struct audit_line_about about = {
         .program = own_program,
+        .command = own_program != NULL ? command_other(own_program) : NULL,
         .service = own_service,
         .pid = getpid(),
         .dropped = atomic_exchange(&dropped_count, 0),

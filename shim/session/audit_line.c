@@ -108,6 +108,7 @@ put_process(struct audit_json *json, int pid, const struct audit_line_about *abo
     audit_json_number(json, "pid", pid);
     audit_json_number(json, "uid", (int64_t)geteuid());
     audit_json_text(json, "program", about->program, 360);
+    audit_json_text(json, "command", about->command, 96);
     audit_json_text(json, "service", about->service, 96);
 }
 

@@ -8,7 +8,7 @@
 
 /* What does not come from the record. */
 struct audit_line_about {
-    const char *program, *service;
+    const char *program, *command, *service; /* command.h */
     int pid;
     uint64_t dropped;    /* lines of any event that did not get through */
     uint64_t suppressed; /* lines of this event that were too many */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/session/audit_json.h"
+#include "shim/session/command.h"
 #include "shim/session/metrics_fold.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"
@@ -25,22 +26,21 @@ static struct metrics_live *_Atomic own;
 static int dir_fd = -1;
 static int file_fd = -1; /* holds the lock, and makes room */
 static char file_name[NAME_LEN];
-static char own_program[METRICS_PROGRAM_LEN], own_service[METRICS_SERVICE_LEN];
+static char own_program[METRICS_PROGRAM_LEN], own_command[METRICS_SERVICE_LEN],
+    own_service[METRICS_SERVICE_LEN];
 
 int
 metrics_file_start(const char *dir, const char *program, const char *service)
 {
-    const char *slash = strrchr(program, '/');
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return -errno;
     }
     dir_fd = table_raise(fd);
     snprintf(own_program, sizeof(own_program), "%s", program);
+    snprintf(own_command, sizeof(own_command), "%s", command_name(program));
     snprintf(own_service, sizeof(own_service), "%s",
-             service != NULL && service[0] != '\0' ? service
-             : slash != NULL                       ? slash + 1
-                                                   : program);
+             service != NULL && service[0] != '\0' ? service : command_name(program));
     atomic_store(&metrics_file_state, WANTED);
     metrics_fold_dead(dir_fd);
     return 0;
@@ -110,6 +110,7 @@ make(void (*fill)(struct metrics_live *live))
     live->uid = geteuid();
     live->started_s = time(NULL);
     memcpy(live->program, own_program, sizeof(live->program));
+    memcpy(live->command, own_command, sizeof(live->command));
     memcpy(live->service, own_service, sizeof(live->service));
     memcpy(live->version, MTLS_SHIM_VERSION, sizeof(MTLS_SHIM_VERSION));
     fill(live);

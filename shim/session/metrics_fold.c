@@ -249,6 +249,7 @@ static void
 tame(struct metrics_live *live)
 {
     END(live->program);
+    END(live->command);
     END(live->service);
     END(live->version);
     if (atomic_load(&live->identity_count) > METRICS_IDENTITIES_MAX) {

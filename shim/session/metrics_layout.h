@@ -92,7 +92,8 @@ struct metrics_live {
     int64_t uid;
     int64_t started_s;
     char program[METRICS_PROGRAM_LEN];
-    char service[METRICS_SERVICE_LEN]; /* or the program's name without folder */
+    char command[METRICS_SERVICE_LEN]; /* the name that it was started by: command.h */
+    char service[METRICS_SERVICE_LEN]; /* or the same as command */
     char version[32];                  /* of the library */
     /* A reader has a whole view when `ended` before is `begun` after. */
     _Atomic uint64_t begun, ended;

@@ -225,6 +225,43 @@ def test_governed_connections(bed):
                "its end")
 
 
+# ---- names, and where there is none ----------------------------------------------------------
+
+
+def test_the_name_that_it_was_started_by(bed):
+    """Debian's redis-server is a link to redis-check-rdb."""
+    link = bed.path("ordersd")
+    os.symlink(PYTHON, link)
+    for start, beside in ((PYTHON, ""), (link, " (ordersd)")):
+        program = waiting(bed, argv=[start], run=False)
+        text = has(examine(program.pid)[1], "process")["text"]
+        equal(text.split(", ")[0], f"it is {PYTHON}{beside}", "what it is")
+        program.stop()
+
+
+def test_without_proc(bed):
+    """A bare chroot: a program can be judged there, and a process cannot."""
+    root = bed.path("root")
+    os.mkdir(root)
+    inside = ("unshare", "-m", "sh", "-ec", """
+        root=$1; shift
+        for folder in /*; do
+            case $folder in /proc | /sys) continue ;; esac
+            if [ -h "$folder" ]; then cp -a "$folder" "$root/"
+            elif [ -d "$folder" ]; then
+                mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"
+            fi
+        done
+        exec chroot "$root" "$@" """, "sh", root)
+    status, found = examine(os.getpid(), within=inside)
+    equal(status, 1, found)
+    has(found, "no_proc")
+    has_not(found, "not_found", "not_loaded")
+    status, found = examine(PYTHON, within=inside)
+    equal(status, 0, found)
+    has(found, "loadable")
+
+
 # ---- keys and certificates -----------------------------------------------------------------
 
 

@@ -484,6 +484,32 @@ def test_top_shows_connections(bed):
     equal(counted.top()["connections"], [], "connections at the end")
 
 
+def test_the_name_that_it_was_started_by(bed):
+    """Not that of the file, which is python3.11 here, and redis-check-rdb for a redis-server."""
+    link = bed.path("ordersd")
+    os.symlink(os.path.realpath(sys.executable), link)
+    counted = Counted(bed)
+    counted.server.stop()
+    counted.port = bed.port = free_port()
+    with open(counted.policy, encoding="utf-8") as file:
+        policy = file.read()
+    bed.write("server.ini", policy.replace("local = *:", f"local = *:{counted.port}, *:"))
+    counted.server = bed.start("server", [link, *bed.python("keeper.py", "threads",
+                                                            counted.port)[1:]],
+                               bed.server_policy).listens(counted.port)
+    with counted.open():
+        one = counted.top()["connections"][0]
+        equal((one["command"], one["service"], one["program"]),
+              ("ordersd", "ordersd", os.path.realpath(sys.executable)), "in top")
+        line = bed.audited("server", event="handshake_ok")
+        equal((line["command"], line["program"]),
+              ("ordersd", os.path.realpath(sys.executable)), "in the log")
+        table = subprocess.run([MTLSCTL, "top", "-d", counted.dir], check=True,
+                               capture_output=True, text=True).stdout
+        equal("ordersd" in table and "python3" not in table, True, table)
+    equal(counted.get("processes", 'service="ordersd"'), 1, "processes")
+
+
 def test_textfile(bed):
     counted = Counted(bed)
     counted.open().close()

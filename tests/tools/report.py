@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from harness import MTLSCTL, equal, main  # noqa: E402
@@ -111,8 +112,35 @@ def test_timeline(bed):
 def test_since_until(bed):
     told = report(bed, week(), "--since", "2026-11-02", "--until", "2026-11-03T10:30:00Z")
     equal((told["totals"]["connections"], told["totals"]["failed"]), (12, 0), "two days")
-    done = run("report", "--since", "yesterday", "x")
-    equal((done.returncode, "yesterday" in done.stderr), (2, True), done.stderr)
+
+
+def ago(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds))
+
+
+def test_forms_of_since(bed):
+    """One line at each of these times; how many are left."""
+    times = ["2026-11-25T07:59:59.999Z", "2026-11-25T08:00:00.000Z", "2026-11-25T08:00:00.500Z",
+             "2026-11-26T00:00:00.000Z"]
+    lines = [line("handshake_ok", at, **INBOUND, **CART, **TLS) for at in times]
+    for form, left in (("2026-11-25", 4), ("2026-11-25T08:00:00Z", 3), ("2026-11-25T08:00", 3),
+                       ("2026-11-25 08:00:00z", 3), ("2026-11-25T08:00:00.25Z", 2),
+                       ("2026-11-25T08:00:00.500000001Z", 2), ("2026-11-25t08:00:00.501Z", 1),
+                       ("2026-11-25T10:00:00+02:00", 3), ("2026-11-25T06:30:00.5-0130", 2),
+                       ("2026-11-26", 1), ("2026-11-27", 0), ("2016-12-31T23:59:60Z", 4)):
+        told = report(bed, lines, "--since", form)
+        equal(told["totals"]["connections"], left, form)
+    lines = [line("handshake_ok", ago(seconds), **INBOUND, **CART, **TLS)
+             for seconds in (30, 3000, 80000, 500000)]
+    for form, left in (("5m", 1), ("90m", 2), ("3600s", 2), ("24h", 3), ("7d", 4), ("1w", 4)):
+        told = report(bed, lines, "--since", form)
+        equal(told["totals"]["connections"], left, form)
+    for form in ("yesterday", "", "7", "h", "-7d", "7dd", "7 d", "2026-02-30", "2026-13-01",
+                 "2026-11-25T", "2026-11-25T24:00Z", "2026-11-25T08:00:00.Z",
+                 "2026-11-25T08:00:00+1", "2026-11-25T08:00:00Zx", "99999999999999999999d"):
+        done = run("report", "--since", form, "x")
+        equal((done.returncode, form in done.stderr, "so long ago" in done.stderr),
+              (2, True, True), done.stderr)
 
 
 def test_rows_left_out(bed):

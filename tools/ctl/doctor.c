@@ -76,8 +76,11 @@ status_of(const struct doctor *doctor)
 }
 
 static const char *
-verdict_of(int status, bool is_process)
+verdict_of(const struct doctor *doctor, int status, bool is_process)
 {
+    if (is_process && doctor->program[0] == '\0') {
+        return "could not be looked at";
+    }
     switch (status) {
     case EXIT_SUCCESS:
         return is_process ? "is covered" : "can be covered";
@@ -122,7 +125,7 @@ show_json(const struct doctor *doctor, const char *subject, bool is_process, int
     json_text(&json, "policy", doctor->policy_path);
     json_text(&json, "service", doctor->service);
     json_bool(&json, "covered", status == EXIT_SUCCESS);
-    json_text(&json, "verdict", verdict_of(status, is_process));
+    json_text(&json, "verdict", verdict_of(doctor, status, is_process));
     json_number(&json, "status", status);
     json_open_list(&json, "findings");
     for (size_t i = 0; i < doctor->findings.count; i++) {
@@ -220,7 +223,7 @@ ctl_doctor(int argc, char **argv)
     if (as_json) {
         show_json(&doctor, subject, is_process, status);
     } else {
-        show_text(&doctor, subject, verdict_of(status, is_process));
+        show_text(&doctor, subject, verdict_of(&doctor, status, is_process));
     }
     policy_free(doctor.policy);
     findings_done(&doctor.findings);

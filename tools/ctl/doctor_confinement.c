@@ -130,14 +130,40 @@ look_at_namespaces(struct doctor *doctor, pid_t pid)
     }
 }
 
+/* " (redis-server)" where ps has another name for it than that of its file: a link, a
+ * script, or what it calls itself. */
+static void
+name_beside(const struct doctor *doctor, pid_t pid, char text[32])
+{
+    const char *slash = strrchr(doctor->program, '/');
+    const char *file = slash != NULL ? slash + 1 : doctor->program;
+    char path[64];
+    char comm[16] = ""; /* as long as the kernel keeps it: proc(5) */
+    FILE *in;
+
+    path_of(pid, "comm", path);
+    in = fopen(path, "re");
+    if (in != NULL) {
+        (void)!fgets(comm, sizeof(comm), in);
+        fclose(in);
+    }
+    comm[strcspn(comm, "\n")] = '\0';
+    text[0] = '\0';
+    if (comm[0] != '\0' && strncmp(comm, file, sizeof(comm) - 1) != 0) {
+        snprintf(text, 32, " (%s)", comm);
+    }
+}
+
 void
 doctor_confinement(struct doctor *doctor, pid_t pid)
 {
     struct status status;
+    char beside[32];
 
     read_status(pid, &status);
+    name_beside(doctor, pid, beside);
     findings_add(&doctor->findings, FINDINGS_OK, "process", NULL,
-                 "it is %s, of user %s, with threads: %d", doctor->program,
+                 "it is %s%s, of user %s, with threads: %d", doctor->program, beside,
                  doctor->user.name, status.threads);
     if (status.seccomp != 0) {
         findings_add(

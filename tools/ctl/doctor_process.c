@@ -220,6 +220,13 @@ find_program(struct doctor *doctor, pid_t pid)
     char path[64];
     ssize_t len;
 
+    if (access("/proc/self", F_OK) != 0) {
+        findings_add(&doctor->findings, FINDINGS_BLOCKER, "no_proc",
+                     "mount it (mount -t proc proc /proc), or ask from outside, where "
+                     "it is",
+                     "/proc is not mounted here: nothing can be said of processes");
+        return false;
+    }
     path_of(pid, "exe", path);
     len = readlink(path, doctor->program, sizeof(doctor->program) - 1);
     if (len < 0) {

@@ -35,6 +35,7 @@ add_process(struct metrics_view *view, const struct metrics_live *live, size_t o
                                         .started_s = live->started_s,
                                         .connections = open};
     memcpy(process->program, live->program, sizeof(process->program));
+    memcpy(process->command, live->command, sizeof(process->command));
     memcpy(process->service, live->service, sizeof(process->service));
 }
 
@@ -55,6 +56,7 @@ add_connection(struct metrics_view *view, const struct metrics_live *live,
                                       .direction = series->direction,
                                       .open = *open};
     memcpy(to->program, live->program, sizeof(to->program));
+    memcpy(to->command, live->command, sizeof(to->command));
     memcpy(to->service, live->service, sizeof(to->service));
     memcpy(to->rule, series->rule, sizeof(to->rule));
     return true;

@@ -31,6 +31,7 @@ struct metrics_held {
 struct metrics_connection {
     int64_t pid, uid;
     char program[METRICS_PROGRAM_LEN];
+    char command[METRICS_SERVICE_LEN];
     char service[METRICS_SERVICE_LEN];
     char rule[METRICS_RULE_LEN];
     uint32_t direction;
@@ -41,6 +42,7 @@ struct metrics_connection {
 struct metrics_process {
     int64_t pid, uid, started_s;
     char program[METRICS_PROGRAM_LEN];
+    char command[METRICS_SERVICE_LEN];
     char service[METRICS_SERVICE_LEN];
     size_t connections;
 };

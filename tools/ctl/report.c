@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tools/ctl/document.h"
 #include "tools/ctl/log_reader.h"
 #include "tools/ctl/options.h"
 #include "tools/ctl/report_sum.h"
+#include "tools/ctl/when.h"
 
 static const struct options_page page = {
     .command = "report",
@@ -322,13 +324,9 @@ write_to(const struct report_sum *sum, const struct log_reader_totals *totals,
 static int
 parse_time(const char *text, int64_t *ms)
 {
-    char whole[40];
-    snprintf(whole, sizeof(whole), "%s%s", text,
-             strlen(text) == strlen("2026-11-25") ? "T00:00:00Z" : "");
-    *ms = log_line_time_ms(log_line_text(whole));
-    return *ms >= 0
+    return when_parse(text, (int64_t)time(NULL) * 1000, ms)
                ? -1
-               : options_wrong(&page, text, "want 2026-11-25 or 2026-11-25T08:00:00Z");
+               : options_wrong(&page, text, "want " WHEN_FORMS);
 }
 
 static int
@@ -354,7 +352,8 @@ parse_options(int argc, char **argv, struct options *options)
     const char *format = NULL;
     const struct options_row table[] = {
         {"since", 0, "TIME", &since, NULL,
-         "leave out lines before this: 2026-11-25 or 2026-11-25T08:00:00Z"},
+         "leave out lines before this: 2026-11-25, 2026-11-25T08:00:00Z, or\n"
+         "24h, 7d: so long ago"},
         {"until", 0, "TIME", &until, NULL, "leave out lines from this on"},
         {"rows", 0, "N", &rows, NULL, "show so many rows of each table (20; 0 = all)"},
         {"json", 0, NULL, &format, NULL, "write JSON"},

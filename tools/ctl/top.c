@@ -52,13 +52,6 @@ cipher_name(uint16_t cipher)
     return suite != NULL ? suite->name : NULL;
 }
 
-static const char *
-base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static int64_t
 bytes_in(const struct metrics_connection *connection)
 {
@@ -87,6 +80,7 @@ put_process(struct json *json, const struct metrics_process *process)
     json_number(json, "pid", process->pid);
     json_number(json, "uid", process->uid);
     json_text(json, "program", process->program);
+    json_text(json, "command", process->command);
     json_text(json, "service", process->service);
     json_number(json, "started", process->started_s);
     json_number(json, "connections", (int64_t)process->connections);
@@ -102,6 +96,7 @@ put_connection(struct json *json, const struct metrics_connection *connection)
     json_number(json, "pid", connection->pid);
     json_number(json, "uid", connection->uid);
     json_text(json, "program", connection->program);
+    json_text(json, "command", connection->command);
     json_text(json, "service", connection->service);
     json_text(json, "rule", connection->rule);
     json_text(json, "direction", direction_name(connection->direction));
@@ -190,7 +185,7 @@ printable(const char *text, char *copy, size_t size)
 static void
 print_row(const struct metrics_connection *connection, int width)
 {
-    char program[METRICS_PROGRAM_LEN];
+    char command[METRICS_SERVICE_LEN];
     char rule[METRICS_RULE_LEN];
     char peer[METRICS_PEER_LEN];
     char remote[ADDRESS_LEN];
@@ -200,8 +195,7 @@ print_row(const struct metrics_connection *connection, int width)
     char line[512];
     snprintf(line, sizeof(line),
              "%7" PRId64 " %-15.15s %-3s %-14.14s %-21s %-3s %7s %7s %7s  %s",
-             connection->pid,
-             printable(base_name(connection->program), program, sizeof(program)),
+             connection->pid, printable(connection->command, command, sizeof(command)),
              connection->direction == METRICS_INBOUND ? "in" : "out",
              printable(connection->rule, rule, sizeof(rule)),
              address_text((const struct sockaddr *)&connection->open.remote, remote),
@@ -230,7 +224,7 @@ show_table(struct metrics_view *view, int width, size_t rows)
     printf("mtls-shim: processes %zu, connections %zu\n", view->process_count,
            view->connection_count);
     printf("%.*s\n", width,
-           "    PID PROGRAM         DIR RULE           REMOTE                TLS     AGE"
+           "    PID COMMAND         DIR RULE           REMOTE                TLS     AGE"
            "      IN     OUT  PEER");
     if (view->connection_count > 0) {
         qsort(view->connections, view->connection_count, sizeof(view->connections[0]),
