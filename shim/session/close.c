@@ -66,6 +66,22 @@ end_open(struct handle *handle, int fd)
     return 0;
 }
 
+/* fd -1 leaves the end to the kernel: a reset, and no FIN before it. */
+static void
+give_up(struct handle *handle, int fd, const char *why)
+{
+    struct session *session = handle->session;
+    struct failure failure;
+    if (session_lock(session) < 0) {
+        return;
+    }
+    if (atomic_load(&session->state) == SESSION_HANDSHAKING) {
+        failure_set(&failure, REASON_LOCAL_CLOSE, "%s", why);
+        session_fail(handle, fd, ECONNRESET, &failure);
+    }
+    session_unlock(session);
+}
+
 static int64_t
 end_session(struct handle *handle, int fd)
 {
@@ -82,6 +98,10 @@ end_session(struct handle *handle, int fd)
     if (state == SESSION_HANDSHAKING &&
         atomic_load(&session->permissive) == SESSION_DECIDED &&
         (last || atomic_load(&session->driver) == session_self())) {
+        if (last && session->early_len == 0 && session_resets_at_close(fd)) {
+            give_up(handle, -1, "the program has reset the connection (SO_LINGER)");
+            return 0;
+        }
         /* Data that was written is owed to the peer; others that hold it wait for us. */
         return session_limits.handshake_timeout_ms;
     }
@@ -91,30 +111,14 @@ end_session(struct handle *handle, int fd)
     return 0;
 }
 
-static void
-give_up(struct handle *handle, int fd)
-{
-    struct session *session = handle->session;
-    struct failure failure;
-    if (session_lock(session) < 0) {
-        return;
-    }
-    if (atomic_load(&session->state) == SESSION_HANDSHAKING) {
-        failure_set(
-            &failure, REASON_LOCAL_CLOSE,
-            "the program closed the connection during the handshake, and too many "
-            "such are not through with it yet");
-        session_fail(handle, fd, ECONNRESET, &failure);
-    }
-    session_unlock(session);
-}
-
 void
 session_last_close(struct handle *handle, int fd)
 {
     int64_t linger_ms = end_session(handle, fd);
     if (linger_ms > 0 && !service_linger(handle, fd, linger_ms)) {
-        give_up(handle, fd);
+        give_up(handle, fd,
+                "the program closed the connection during the handshake, and too many "
+                "such are not through with it yet");
     }
     table_release(handle);
 }

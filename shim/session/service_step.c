@@ -38,6 +38,9 @@ settle(struct handle *handle, uint32_t *events)
         !holder_leave(&handle->session->holders, session_self())) {
         return 0; /* the last one says goodbye */
     }
+    if (result == 0 && lingering && session_resets_at_close(fd)) {
+        return 0; /* by our close(): a close_notify would make a good end of it */
+    }
     if (result == 0 && lingering) {
         result = record_close_notify(&handle->conn, fd);
     } else if (result == 0 && record_ticket_waits(&handle->conn) && is_silent(fd)) {

@@ -271,7 +271,8 @@ uint64_t session_cookie(int fd);
 /* Drops a handle's last reference: called by table_release() only. */
 void session_free(struct handle *handle);
 
-/* Ends the session for good: state, log, socket. The session's lock is held. */
+/* Ends the session for good: state, log, and the socket, unless fd is -1. The session's
+ * lock is held. */
 void session_fail(struct handle *handle, int fd, int error,
                   const struct failure *failure);
 

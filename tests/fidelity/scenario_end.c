@@ -490,6 +490,31 @@ read_all_fresh(struct t *t)
     t_bytes(t, buf, (long)len);
 }
 
+/* Before anybody has accepted it, so in the middle of its handshake. */
+static void
+reset_unaccepted(struct t *t)
+{
+    int fd = socket(t->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)connect(fd, (struct sockaddr *)&t->address, t->address_len);
+    t_await(t, fd, POLLOUT);
+    if (t->param > 0) {
+        T(write(fd, buf, (size_t)t->param));
+    }
+    t->fd = fd;
+    abort_connection(t);
+    t_tell(t);
+}
+
+static void
+accept_reset(struct t *t)
+{
+    t_wait(t);
+    int fd = accept(t->listener, NULL, NULL);
+    t_await(t, fd, POLLERR);
+    T(read(fd, buf, 10));
+    T(close(fd));
+}
+
 static void
 half_close_fresh(struct t *t)
 {
@@ -561,6 +586,10 @@ const struct scenario scenarios_end[] = {
     {"end.fresh.close_connecting", read_fresh, close_fresh, 0, T_FRESH, NULL},
     {"end.fresh.write_close", read_all_fresh, write_and_close_fresh, 0, T_FRESH, NULL},
     {"end.fresh.write_close_accepting", write_and_close_fresh, read_all_fresh, 0, T_FRESH,
+     NULL},
+    {"end.fresh.reset", accept_reset, reset_unaccepted, 0, T_UNCONNECTED | T_DIRECT,
+     NULL},
+    {"end.fresh.write_reset", accept_reset, reset_unaccepted, 5, T_UNCONNECTED | T_DIRECT,
      NULL},
     {"end.fresh.half", answer_fresh, half_close_fresh, 0, T_FRESH, NULL},
     {"end.fresh.half_accepting", half_close_fresh, answer_fresh, 0, T_FRESH, NULL},
