@@ -39,10 +39,14 @@ settle(struct handle *handle, uint32_t *events)
         return 0; /* the last one says goodbye */
     }
     if (result == 0 && lingering && session_resets_at_close(fd)) {
-        return 0; /* by our close(): a close_notify would make a good end of it */
+        session_log_closed(handle, NULL);
+        return 0; /* our close() will: a close_notify would make a good end of it */
     }
     if (result == 0 && lingering) {
         result = record_close_notify(&handle->conn, fd);
+        if (result != -EAGAIN) {
+            session_log_closed(handle, NULL);
+        }
     } else if (result == 0 && record_ticket_waits(&handle->conn) && is_silent(fd)) {
         result = record_send_ticket(&handle->conn, fd);
     }

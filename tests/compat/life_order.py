@@ -40,16 +40,25 @@ def check_both_logged(bed, name):
         for direction in ("inbound", "outbound"):
             line = bed.audited(name, event="handshake_ok", direction=direction)
             equal(line["peer_serial"], line["own_serial"], "the one certificate's serial")
+            bed.audited(name, event="closed", direction=direction)
 
 
-def test_one_thread_is_both_ends(bed):
+def talk_to_itself(bed, program, connections):
     port = procs.free_port()
     relay = bed.open_relay(port)
     policy = both_ways_policy(bed, "both", port, relay.port, both_ways(bed))
-    program = bed.start("both", bed.python("order.py", "self_connect", port, relay.port), policy)
+    program = bed.start("both", bed.python("order.py", program, port, relay.port), policy)
     equal(program.ok().out, b"fine\n", "the program")
     check_both_logged(bed, "both")
-    bed.check_wire(relay, at_least=3)
+    bed.check_wire(relay, at_least=connections)
+
+
+def test_one_thread_is_both_ends(bed):
+    talk_to_itself(bed, "self_connect", 3)
+
+
+def test_closed_before_it_is_accepted(bed):
+    talk_to_itself(bed, "self_close", 1)
 
 
 def test_two_programs_dial_each_other(bed):

@@ -30,6 +30,21 @@ def self_connect(port, relay_port):
         near.close()
 
 
+def self_close(port, relay_port):
+    """The connecting end has written and closed before anybody accepts it."""
+    listener = listen(port)
+    near = socket.socket()
+    near.setblocking(False)
+    near.connect_ex(("localhost", relay_port))
+    select.select([], [near], [])
+    near.sendall(SMALL)
+    near.close()
+    far, _ = listener.accept()
+    same(read_exactly(far, len(SMALL)), SMALL, "from the connecting end")
+    same(far.recv(10), b"", "end of stream")
+    far.close()
+
+
 def cross_connect(port, other_port):
     """Two of these dial each other at once; only then does each accept."""
     listener = listen(port)
