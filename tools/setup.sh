@@ -8,6 +8,11 @@
 #   setup.sh container  for make container and check-container
 set -eu
 
+# One at a time: `make -j` may want two at once, and apt-get does not wait for another.
+if [ "${SETUP_HAS_TURN:-}" != yes ] && command -v flock >/dev/null; then
+    SETUP_HAS_TURN=yes exec flock "$0" "$0" "$@"
+fi
+
 what=${1:-build}
 build="gcc make libc6-dev libinih-dev libyajl-dev autoconf automake libtool dpkg-dev patch xz-utils ca-certificates"
 test="libcmocka-dev openssl gnutls-bin curl wget nginx-light redis-server redis-tools memcached
