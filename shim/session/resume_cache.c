@@ -12,14 +12,15 @@
 struct place {
     uint64_t number; /* 0 = free; else the greater the younger */
     uint8_t key[RESUME_CACHE_KEY_LEN];
-    struct resume_entry entry;
 };
 
-/* All of it is zero in a child: unlocked and empty. */
+/* All of it is zero in a child: unlocked and empty.  What is looked through lies close
+ * together: an entry is a page, and those that are not used cost no fault. */
 struct cache {
     pthread_mutex_t lock;
     uint64_t last_number;
     struct place places[RESUME_CACHE_COUNT];
+    struct resume_entry entries[RESUME_CACHE_COUNT];
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -39,6 +40,12 @@ make(void)
     }
     (void)madvise(memory, sizeof(*cache), MADV_DONTDUMP);
     cache = memory;
+}
+
+static struct resume_entry *
+entry_at(const struct place *place)
+{
+    return &cache->entries[place - cache->places];
 }
 
 /* Numbers of a parent mean nothing in its children: each process counts from elsewhere.
@@ -81,8 +88,12 @@ choose(const uint8_t *key)
 static struct chain *
 forget(struct place *place)
 {
-    struct chain *chain = place->entry.chain;
-    wc_ForceZero(place, sizeof(*place));
+    struct resume_entry *entry = entry_at(place);
+    struct chain *chain = entry->chain;
+    if (place->number != 0) {
+        wc_ForceZero(entry, sizeof(*entry));
+        *place = (struct place){0};
+    }
     return chain;
 }
 
@@ -101,7 +112,7 @@ resume_cache_put(const uint8_t key[RESUME_CACHE_KEY_LEN],
     uint64_t number = next_number();
     place->number = number;
     memcpy(place->key, key, sizeof(place->key));
-    place->entry = *entry;
+    *entry_at(place) = *entry;
     pthread_mutex_unlock(&cache->lock);
     chain_unref(old);
     return number;
@@ -169,8 +180,9 @@ resume_cache_fill(uint64_t number, const uint8_t *body, size_t len)
     }
     for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT;
          at++) {
-        if (at->number == number && at->entry.session.ticket_len == 0) {
-            fill(&at->entry.session, body, len);
+        struct ticket_session *session = &entry_at(at)->session;
+        if (at->number == number && session->ticket_len == 0) {
+            fill(session, body, len);
         }
     }
     pthread_mutex_unlock(&cache->lock);
@@ -186,14 +198,14 @@ resume_cache_take(const uint8_t key[RESUME_CACHE_KEY_LEN], struct resume_entry *
     pthread_mutex_lock(&cache->lock);
     for (struct place *at = cache->places; at < cache->places + RESUME_CACHE_COUNT;
          at++) {
-        if (at->entry.session.ticket_len > 0 &&
-            memcmp(at->key, key, sizeof(at->key)) == 0 &&
+        if (at->number != 0 && memcmp(at->key, key, sizeof(at->key)) == 0 &&
+            entry_at(at)->session.ticket_len > 0 &&
             (found == NULL || at->number > found->number)) {
             found = at;
         }
     }
     if (found != NULL) {
-        *entry = found->entry;
+        *entry = *entry_at(found);
         (void)forget(found);
     }
     pthread_mutex_unlock(&cache->lock);
