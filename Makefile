@@ -76,7 +76,7 @@ FIDELITY := $(OUT)/tests/fidelity/fidelity
 .SUFFIXES:
 # No object is intermediate: nothing is removed, and said so, after the closing line.
 .SECONDARY:
-.PHONY: all help check check-compat check-container check-cpython container deb check-deb soak programs memcheck test unit demo demo-ops bench install uninstall lint format sanitize fuzz \
+.PHONY: all help check check-compat check-container check-cpython check-suites container deb check-deb soak programs memcheck test unit demo demo-ops bench install uninstall lint format sanitize fuzz \
     clean distclean test-setup
 
 all: $(SHIM) $(RUN) $(CTL)  ## build the library and the tools (the default)
@@ -252,7 +252,12 @@ $(BUILD)/setup-compat.stamp: tools/setup.sh
 	$(Q)touch $@
 
 check-cpython: all $(BUILD)/setup-cpython.stamp  ## run CPython's own network tests under the shim
-	$(Q)BUILD=$(OUT) tests/cpython/run.py $(MODULES)
+	$(Q)BUILD=$(OUT) tests/suites/run.py cpython $(MODULES)
+
+SUITES ?= twisted tornado glib
+
+check-suites: all $(BUILD)/setup-suites.stamp  ## run other projects' own tests under the shim, or those in SUITES
+	$(Q)for suite in $(SUITES); do BUILD=$(OUT) tests/suites/run.py $$suite || exit; done
 
 check-compat: all $(BUILD)/setup-compat.stamp  ## run the pairs of Debian's programs that need many packages
 	$(Q)BUILD=$(OUT) tests/run --pairs $(PAIRS)
@@ -267,7 +272,7 @@ soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suit
 
 # ---- showing and measuring ------------------------------------------------------------
 
-SETUPS := demo demo-ops bench cpython container
+SETUPS := demo demo-ops bench cpython suites container
 $(SETUPS:%=$(BUILD)/setup-%.stamp): $(BUILD)/setup-%.stamp: tools/setup.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/setup.sh $*

@@ -6,6 +6,7 @@
 #   setup.sh bench    for make bench
 #   setup.sh compat   for make check-compat      setup.sh deb      for make deb
 #   setup.sh container  for make container and check-container
+#   setup.sh cpython  for make check-cpython     setup.sh suites   for make check-suites
 set -eu
 
 # One at a time: `make -j` may want two at once, and apt-get does not wait for another.
@@ -31,6 +32,7 @@ container="musl-tools debootstrap busybox npm"
 demo="curl python3"
 demo_ops="redis-server redis-tools prometheus python3"
 cpython="openssl python3 python3.11 libpython3.11-testsuite"
+suites="openssl python3 python3-twisted python3-tornado libglib2.0-tests"
 bench="redis-server redis-tools iperf3 python3 openssl libssl-dev strace valgrind"
 # What one is missing of, `make bench` leaves out, and says so.
 bench_wanted="nginx-light libnginx-mod-stream memcached wrk stunnel4 haproxy ghostunnel postgresql"
@@ -41,13 +43,14 @@ case $what in
 build) list=$build ;;
 test) list="$build $test" ;;
 cpython) list="$build $cpython" ;;
+suites) list="$build $suites" ;;
 deb) list="$build $deb" ;;
 container) list="$build $container" ;;
 compat) list="$build $test $compat" unpacked=$compat_unpacked ;;
 demo) list=$demo ;;
 demo-ops) list=$demo_ops ;;
 bench) list="$build $bench" wanted=$bench_wanted ;;
-*) echo "usage: setup.sh build|test|demo|demo-ops|bench|compat|container|cpython|deb" >&2; exit 2 ;;
+*) echo "usage: setup.sh build|test|demo|demo-ops|bench|compat|container|cpython|suites|deb" >&2; exit 2 ;;
 esac
 
 # A program that is there already, from wherever, need not come as a package.
