@@ -45,7 +45,7 @@ keep(struct record_conn *conn, const uint8_t *buf, size_t len)
     memcpy(conn->rx_buffer, buf, len);
     conn->rec->rx.start = 0;
     conn->rec->rx.len = (uint32_t)len;
-    conn->rec->rx.touched = RECORD_TOUCHED;
+    record_touch(&conn->rec->rx, len);
 }
 
 /* Returns the length of the record at buf, or -EPROTO after the alert. */
@@ -150,7 +150,7 @@ fill(struct record_conn *conn, int fd, size_t want)
         return RECORD_FETCH_MORE;
     }
     rx->start = 0;
-    rx->touched = RECORD_TOUCHED;
+    record_touch(rx, want + 1); /* the sentinel's byte may come behind it */
     ssize_t n = pull(conn, fd, conn->rx_buffer + rx->len, want - rx->len, 0);
     if (n <= 0) {
         return (int)n;
@@ -298,7 +298,7 @@ add_leftover(struct record_conn *conn, const uint8_t *data, size_t len)
     memcpy(conn->rx_buffer + rx->start + rx->len, data, len);
     rx->len += (uint32_t)len;
     rx->leftover = true;
-    rx->touched = RECORD_TOUCHED;
+    record_touch(rx, (size_t)rx->start + rx->len);
 }
 
 /*

@@ -47,7 +47,7 @@ import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_l
     to->leftover = from->leftover;
     to->sentinel = from->sentinel;
     to->small_reads = from->small_reads;
-    to->touched = RECORD_TOUCHED;
+    record_touch(to, buffer_len);
     to->closed = from->closed;
     to->error = from->error;
     to->bytes = from->bytes;

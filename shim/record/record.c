@@ -79,7 +79,8 @@ record_give_ticket(struct record_conn *conn, const uint8_t *message, size_t len)
 {
     if (conn->rec->version == RECORD_TLS_1_3 && len > 0 && len <= RECORD_TICKET_LEN_MAX) {
         memcpy(record_ticket(conn), message, len);
-        conn->rec->tx.touched = RECORD_TOUCHED;
+        record_touch(&conn->rec->tx, 0);
+        conn->rec->had_ticket = true;
         conn->rec->ticket_len = (uint16_t)len;
     }
 }
@@ -145,6 +146,7 @@ trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len,
     }
     if (dir->touched > 0 && --dir->touched == 0) {
         give_back(buf, len);
+        dir->reach = 0;
     }
     return dir->touched > 0;
 }

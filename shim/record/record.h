@@ -101,6 +101,8 @@ struct record_dir {
     bool small_reads;    /* rx: the last record did not fit what the program asked for */
     uint8_t touched;     /* this direction's buffer has pages to give back: looks at
                             it, by record_trim(), until they are */
+    uint32_t reach;      /* and has been written to so far, but for the ticket's place;
+                            from record_touch() alone */
     _Atomic bool closed; /* rx: close_notify came; tx: close_notify was sealed */
     _Atomic int error;   /* negative errno that ended this direction, 0 while alive */
     _Atomic uint64_t bytes; /* plaintext delivered or accepted so far */
@@ -118,6 +120,7 @@ struct record {
     _Atomic uint8_t alert_sent; /* description of the fatal alert sent, 255 = none */
     _Atomic uint8_t alert_received; /* description of the fatal alert got, 255 = none */
     struct record_control control;
+    bool had_ticket;     /* the ticket's place in the buffer of tx has been used */
     uint16_t ticket_len; /* 0 = none waits. TLS 1.3 server: goes out before our first
                             data; at the end of the buffer of tx, under its lock */
     struct record_dir rx, tx;
@@ -329,5 +332,17 @@ void record_ignore_input(struct record_conn *conn);
 bool record_trim(struct record_conn *conn);
 
 #define RECORD_TOUCHED 2 /* until record_trim() has been called so often */
+
+/*
+ * Notes that a direction's buffer is written to; under its lock.
+ *
+ *   end  in  offset behind the last byte; 0: only the place of a ticket is
+ */
+static inline void
+record_touch(struct record_dir *dir, size_t end)
+{
+    dir->touched = RECORD_TOUCHED;
+    dir->reach = end > dir->reach ? (uint32_t)end : dir->reach;
+}
 
 #endif

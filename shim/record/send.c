@@ -41,7 +41,7 @@ record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len)
     struct record_dir *tx = &conn->rec->tx;
 
     memcpy(conn->tx_buffer, buf, len);
-    tx->touched = RECORD_TOUCHED;
+    record_touch(tx, len);
     tx->start = 0;
     set_len(tx, len);
 }
@@ -82,7 +82,7 @@ record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_
     }
     uint8_t *buf = conn->tx_buffer + end;
 
-    tx->touched = RECORD_TOUCHED;
+    record_touch(tx, end + len + record_protect_overhead(conn->rec));
     memcpy(buf + record_protect_prefix(conn->rec), data, len);
     ssize_t sealed = record_protect_seal(conn, type, buf, len);
     if (sealed < 0) {

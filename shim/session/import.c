@@ -158,6 +158,7 @@ fill(struct session *to, const struct session *from)
     to->resumed = from->resumed;
     to->uid = from->uid;
     to->chain_len = from->chain_len <= CHAIN_FLAT_MAX ? from->chain_len : 0;
+    to->early_touched = to->chain_len > 0;
     to->local = from->local;
     to->remote = from->remote;
     COPY_TEXT(group);

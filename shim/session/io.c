@@ -195,6 +195,7 @@ write_early(struct handle *handle, const struct iovec *iov, int count)
         size_t len = iov[i].iov_len < room ? iov[i].iov_len : room;
         memcpy(handle->early + session->early_len, iov[i].iov_base, len);
         session->early_len += (uint32_t)len;
+        session->early_touched |= len > 0;
         done += (ssize_t)len;
         asked += iov[i].iov_len;
     }

@@ -13,6 +13,7 @@
 enum {
     SLAB_COUNT = 64,  /* sessions in a shared slab: they fill their pages */
     ALONE_COUNT = 16, /* sessions of a process that get a slab each */
+    KEPT_COUNT = 64,  /* free places in shared slabs that keep their pages */
     PAGE = 4096,
 };
 
@@ -24,12 +25,15 @@ struct slab {
     unsigned used;
     bool sealed; /* seen by another process: take nothing new from it */
     bool taken[SLAB_COUNT];
+    bool kept[SLAB_COUNT]; /* free, wiped, and with pages of the session before */
+    unsigned kept_count;
     struct handle handles[]; /* never given back (see struct handle) */
 };
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct slab *slabs;
 static unsigned alone_used;
+static unsigned kept_count; /* of all slabs */
 
 void
 pool_lock(void)
@@ -109,29 +113,77 @@ slab_fill(struct slab *slab)
     return 0;
 }
 
+/* Gives pages back to the kernel: what is there next is zero. */
+static void
+punch(uint8_t *from, size_t len)
+{
+    if (madvise(from, len, MADV_REMOVE) != 0) {
+        memset(from, 0, len); /* pages are larger here */
+    }
+}
+
+static void
+set_kept(struct slab *slab, unsigned i, bool kept)
+{
+    if (slab->kept[i] != kept) {
+        slab->kept[i] = kept;
+        slab->kept_count += kept ? 1U : -1U;
+        kept_count += kept ? 1U : -1U;
+    }
+}
+
+static uint8_t *
+slab_buffers(const struct slab *slab, unsigned i)
+{
+    return slab->memory + headers_len(slab->count) + (size_t)i * POOL_BUFFERS_LEN;
+}
+
+/* Gives back the pages of free places. */
+static void
+slab_trim(struct slab *slab)
+{
+    for (unsigned i = 0; slab->kept_count > 0; i++) {
+        if (slab->kept[i]) {
+            punch(slab_buffers(slab, i), POOL_BUFFERS_LEN);
+            set_kept(slab, i, false);
+        }
+    }
+}
+
 static void
 slab_empty(struct slab *slab)
 {
+    for (unsigned i = 0; slab->kept_count > 0; i++) {
+        set_kept(slab, i, false);
+    }
     munmap(slab->memory, slab_len(slab->count));
     slab->memory = NULL;
     drop_memfd(slab);
 }
 
-/* A slab for so many that has a free place, or one without memory, or a new one. */
+/* A slab for so many that has a free place, best one with pages; or one without memory,
+ * or a new one. */
 static struct slab *
 find_slab(unsigned count)
 {
     struct slab *empty = NULL;
+    struct slab *room = NULL;
     for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
         if (slab->count != count) {
             continue;
         }
         if (slab->memory != NULL && !slab->sealed && slab->used < count) {
-            return slab;
+            room = slab;
+            if (slab->kept_count > 0 || kept_count == 0 || count == 1) {
+                break;
+            }
         }
         if (slab->memory == NULL) {
             empty = slab;
         }
+    }
+    if (room != NULL) {
+        return room;
     }
     if (empty == NULL) {
         empty = map_pages(sizeof(*empty) + count * sizeof(struct handle),
@@ -148,8 +200,7 @@ static struct handle *
 bind_handle(struct slab *slab, unsigned i)
 {
     struct handle *handle = &slab->handles[i];
-    uint8_t *buffers =
-        slab->memory + headers_len(slab->count) + (size_t)i * POOL_BUFFERS_LEN;
+    uint8_t *buffers = slab_buffers(slab, i);
 
     memset(handle, 0, sizeof(*handle));
     atomic_init(&handle->fd_hint, -1);
@@ -160,6 +211,7 @@ bind_handle(struct slab *slab, unsigned i)
     handle->conn.rx_buffer = buffers;
     handle->conn.tx_buffer = buffers + RECORD_RX_BUFFER_LEN;
     atomic_store(&handle->refs, 1);
+    set_kept(slab, i, false);
     slab->taken[i] = true;
     slab->used++;
     alone_used += slab->count == 1;
@@ -174,7 +226,7 @@ take_locked(unsigned count)
         return NULL;
     }
     unsigned i = 0;
-    while (slab->taken[i]) {
+    while (slab->taken[i] || (slab->kept_count > 0 && !slab->kept[i])) {
         i++;
     }
     return bind_handle(slab, i);
@@ -223,35 +275,42 @@ pool_buffers(const struct handle *handle)
     return handle->early - RECORD_RX_BUFFER_LEN - RECORD_TX_BUFFER_LEN;
 }
 
-/* Wipes shared memory by punching it out; a no-op where it is untouched. */
+/* The first page stays, the others are given back. */
 static void
-punch(uint8_t *from, const uint8_t *end)
+wipe_buffer(uint8_t *buf, size_t len, size_t reach)
 {
-    (void)madvise(from, (size_t)(end - from), MADV_REMOVE);
+    memset(buf, 0, reach < PAGE ? reach : PAGE);
+    if (reach > PAGE) {
+        punch(buf + PAGE, len - PAGE);
+    }
 }
 
 /*
  * Nearly every session uses a little of what it reads into and seals in, and a ticket
- * waits at the end of that.  Of the few slabs for one those pages stay, since to unmap
- * them and to fault them in again is what costs.
+ * waits at the end of that.  Those pages stay for the next one, since to unmap them and
+ * to fault them in again is what costs; and so does a call for what is not there.
+ *
+ * Returns whether there are pages left.
  */
-static void
+static bool
 wipe_session(const struct handle *handle, bool keep)
 {
+    const struct record *rec = &handle->session->record;
     uint8_t *rx = pool_buffers(handle);
     uint8_t *tx = rx + RECORD_RX_BUFFER_LEN;
-    uint8_t *ticket = tx + RECORD_TX_BUFFER_LEN - PAGE;
-    memset(handle->session, 0, sizeof(*handle->session));
-    if (keep) {
-        memset(rx, 0, PAGE);
-        punch(rx + PAGE, tx);
-        memset(tx, 0, PAGE);
-        punch(tx + PAGE, ticket);
-        memset(ticket, 0, PAGE);
-        punch(ticket + PAGE, rx + POOL_BUFFERS_LEN);
-    } else {
-        punch(rx, rx + POOL_BUFFERS_LEN);
+    bool has_pages = rec->rx.touched > 0 || rec->tx.touched > 0;
+    if (has_pages && keep) {
+        memset(tx + RECORD_TX_QUEUE_LEN, 0, rec->had_ticket ? RECORD_TICKET_LEN_MAX : 0);
+        wipe_buffer(rx, RECORD_RX_BUFFER_LEN, rec->rx.reach);
+        wipe_buffer(tx, RECORD_TX_BUFFER_LEN, rec->tx.reach);
+    } else if (has_pages) {
+        punch(rx, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN);
     }
+    if (handle->session->early_touched) {
+        punch(handle->early, SESSION_EARLY_LEN);
+    }
+    memset(handle->session, 0, sizeof(*handle->session));
+    return has_pages && keep;
 }
 
 void
@@ -259,13 +318,16 @@ pool_give(struct handle *handle, bool wipe)
 {
     pool_lock();
     struct slab *slab = slab_of(handle);
+    unsigned i = (unsigned)(handle - slab->handles);
     if (wipe) {
-        wipe_session(handle, slab->count == 1);
+        bool alone = slab->count == 1;
+        bool keep = !slab->sealed && (alone || kept_count < KEPT_COUNT);
+        set_kept(slab, i, wipe_session(handle, keep) && !alone);
     } else {
         slab->sealed = true; /* whoever has it mapped is not to see a session of ours */
     }
     handle->session = NULL;
-    slab->taken[handle - slab->handles] = false;
+    slab->taken[i] = false;
     slab->used--;
     alone_used -= slab->count == 1;
     if (slab->used == 0 && slab->sealed) {
@@ -336,6 +398,8 @@ pool_trim(void)
     for (struct slab *slab = slabs; slab != NULL; slab = slab->next) {
         if (slab->memory != NULL && slab->used == 0) {
             slab_empty(slab);
+        } else {
+            slab_trim(slab);
         }
     }
     pool_unlock();
@@ -349,6 +413,7 @@ pool_seal(void)
             continue;
         }
         slab->sealed = true;
+        slab_trim(slab);
         if (slab->used == 0) {
             slab_empty(slab);
         }

@@ -109,6 +109,7 @@ recheck_keep_chain(struct handle *handle)
     struct der_span flat = chain_flat(handle->chain);
     memcpy(handle->early, flat.at, flat.len);
     session->chain_len = (uint32_t)flat.len;
+    session->early_touched = true;
 }
 
 /* With a reference for the caller: another thread may be about to keep another one. */

@@ -97,6 +97,7 @@ struct session {
     bool is_server;
     bool may_be_plaintext; /* mode = permissive */
     bool resumed;
+    bool early_touched; /* the early buffer has been written to */
     union session_address local, remote;
     char rule[SESSION_RULE_LEN]; /* the name of the one that let it in */
     char own_serial[MATERIAL_SERIAL_LEN];

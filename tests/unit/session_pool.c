@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shim/session/pool.h"
@@ -31,11 +32,32 @@ assert_wiped(const struct handle *handle)
     assert_zero(pool_buffers(handle), POOL_BUFFERS_LEN, "buffers");
 }
 
+/* Writes to all of a session, as its layers do: they say how far. */
 static void
 fill(const struct handle *handle)
 {
+    struct record *record = &handle->session->record;
     memset(handle->session, 'k', sizeof(*handle->session));
     memset(pool_buffers(handle), 'k', POOL_BUFFERS_LEN);
+    record->rx.reach = record->tx.reach = 0;
+    record_touch(&record->rx, RECORD_RX_BUFFER_LEN);
+    record_touch(&record->tx, RECORD_TX_QUEUE_LEN);
+    record->had_ticket = true;
+    handle->session->early_touched = true;
+}
+
+/* The same with as much as an ordinary connection uses. */
+static void
+use_a_little(const struct handle *handle)
+{
+    enum { LEN = 100 };
+    struct record *record = &handle->session->record;
+    memset(handle->conn.rx_buffer, 'k', LEN);
+    record_touch(&record->rx, LEN);
+    memset(handle->conn.tx_buffer, 'k', LEN);
+    record_touch(&record->tx, LEN);
+    memset(handle->conn.tx_buffer + RECORD_TX_QUEUE_LEN, 'k', RECORD_TICKET_LEN_MAX);
+    record->had_ticket = true;
 }
 
 static void
@@ -48,13 +70,15 @@ test_used_again(void **state)
     int memfd = pool_memfd(handle);
     assert_true(memfd >= 0);
     assert_wiped(handle);
-    fill(handle);
-    pool_give(handle, true);
-
-    handle = pool_take();
-    assert_ptr_equal(handle->session, memory);
-    assert_int_equal(pool_memfd(handle), memfd);
-    assert_wiped(handle);
+    void (*const uses[])(const struct handle *) = {fill, use_a_little};
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        uses[i](handle);
+        pool_give(handle, true);
+        handle = pool_take();
+        assert_ptr_equal(handle->session, memory);
+        assert_int_equal(pool_memfd(handle), memfd);
+        assert_wiped(handle);
+    }
     pool_give(handle, true);
 }
 
@@ -77,6 +101,45 @@ test_shared_used_again(void **state)
     assert_wiped(all[COUNT - 1]);
     assert_int_equal(*(const char *)all[COUNT - 2]->session, 'k');
     for (int i = 0; i < COUNT; i++) {
+        pool_give(all[i], true);
+    }
+    pool_trim();
+}
+
+/* Whether a page is there; all that is not is zero. */
+static bool
+is_resident(const uint8_t *page)
+{
+    unsigned char there = 0;
+    assert_int_equal(mincore((void *)(uintptr_t)page, 1, &there), 0);
+    return (there & 1) != 0;
+}
+
+/* A place that was used a little keeps its pages for the next session, and is chosen for
+ * it; when there is none to come they are given back, though others are in use. */
+static void
+test_shared_pages_stay(void **state)
+{
+    (void)state;
+    struct handle *all[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        all[i] = pool_take();
+        assert_non_null(all[i]);
+    }
+    const uint8_t *buffers = pool_buffers(all[COUNT - 1]);
+    assert_false(is_resident(buffers));
+    use_a_little(all[COUNT - 1]);
+    pool_give(all[COUNT - 1], true);
+    pool_give(all[COUNT - 2], true);
+    assert_true(is_resident(buffers));
+    all[COUNT - 1] = pool_take();
+    assert_ptr_equal(pool_buffers(all[COUNT - 1]), buffers);
+    assert_wiped(all[COUNT - 1]);
+    use_a_little(all[COUNT - 1]);
+    pool_give(all[COUNT - 1], true);
+    pool_trim();
+    assert_false(is_resident(buffers));
+    for (int i = 0; i < COUNT - 2; i++) {
         pool_give(all[i], true);
     }
     pool_trim();
@@ -118,6 +181,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_used_again),
         cmocka_unit_test(test_shared_used_again),
+        cmocka_unit_test(test_shared_pages_stay),
         cmocka_unit_test(test_not_after_others_had_it),
         cmocka_unit_test(test_given_back),
     };
