@@ -42,9 +42,9 @@ _CFLAGS := -std=gnu17 -fPIC -fvisibility=hidden -fexceptions -fno-strict-aliasin
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
     -Wvla -Werror -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 _LDFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now
-LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -lm -ldl
+LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -ldl
 # For the library: the same in versions that older systems have, too (shim/libc).
-STUBS := $(addprefix $(OUT)/stubs/,libpthread.so.0 libm.so.6 libdl.so.2)
+STUBS := $(addprefix $(OUT)/stubs/,libpthread.so.0 libdl.so.2)
 
 # The layers, lowest first; a layer may include from itself and those before it.
 CONFIG_SRC := $(wildcard config/*.c)
@@ -93,7 +93,7 @@ $(BUILD)/setup.stamp: tools/setup.sh
 	$(Q)tools/setup.sh build
 	$(Q)touch $@
 
-$(WOLFSSL_A): tools/build-wolfssl.sh | $(BUILD)/setup.stamp
+$(WOLFSSL_A): tools/build-wolfssl.sh tools/wolfssl-random.c tools/wolfssl-random.h | $(BUILD)/setup.stamp
 	$(Q)WOLFSSL_SRC='$(WOLFSSL_SRC)' tools/build-wolfssl.sh $(BUILD)/wolfssl
 	$(Q)touch $@
 
