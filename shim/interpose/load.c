@@ -15,6 +15,7 @@
 #include "shim/interpose/fd.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/names.h"
+#include "shim/interpose/pages.h"
 #include "shim/interpose/real.h"
 #include "shim/interpose/spawn.h"
 #include "shim/interpose/stdio.h"
@@ -251,6 +252,7 @@ load(void)
     loading = true;
     real_need();
     if (switched_on()) {
+        pages_bring_in();
         load_policy();
     }
     loading = false;
