@@ -4,10 +4,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     KEPT = 2, /* what sendfile() has read lies in one while it is sealed in the other */
+    SPARE_COUNT = 16,
 };
 
 /* The library is loaded at start, so that initial-exec is possible: a load, no call. */
@@ -19,11 +22,55 @@ PER_THREAD volatile unsigned taken;
 static pthread_key_t key;
 static bool key_made;
 
+/* Areas of threads that have ended, for those to come: a server may have a thread for
+ * each connection, and mapping, faulting in and unmapping cost it more than a small
+ * request. */
+static _Atomic(uint8_t *) spare[SPARE_COUNT];
+
+static uint8_t *
+take_spare(void)
+{
+    uint8_t *areas = NULL;
+
+    for (unsigned i = 0; i < SPARE_COUNT && areas == NULL; i++) {
+        if (atomic_load_explicit(&spare[i], memory_order_relaxed) != NULL) {
+            areas = atomic_exchange(&spare[i], NULL);
+        }
+    }
+    return areas;
+}
+
+static bool
+keep_spare(uint8_t *areas)
+{
+    bool kept = false;
+
+    for (unsigned i = 0; i < SPARE_COUNT && !kept; i++) {
+        uint8_t *none = NULL;
+
+        kept = atomic_compare_exchange_strong(&spare[i], &none, areas);
+    }
+    return kept;
+}
+
+/* One page stays; nothing that was in them does. */
+static bool
+clear(uint8_t *areas)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    memset(areas, 0, page);
+    return madvise(areas + page, (size_t)KEPT * RECORD_STAGE_LEN - page, MADV_DONTNEED) ==
+           0;
+}
+
 static void
 forget(void *areas)
 {
     mine = NULL;
-    munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
+    if (!clear(areas) || !keep_spare(areas)) {
+        munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
+    }
 }
 
 /* Before it has run (another library's constructor reads), areas are mapped each time. */
@@ -47,8 +94,11 @@ static bool
 have_mine(void)
 {
     if (mine == NULL && key_made) {
-        uint8_t *areas = map(KEPT);
+        uint8_t *areas = take_spare();
 
+        if (areas == NULL) {
+            areas = map(KEPT);
+        }
         if (areas != NULL && pthread_setspecific(key, areas) != 0) {
             munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
             areas = NULL;

@@ -1,9 +1,9 @@
 /*
  * A staging area for one thread, where ciphertext lies between the kernel and the caller.
  *
- * Two are mapped when a thread first needs one and unmapped when the thread ends: who has
- * one may call what takes another.  A signal handler that interrupts a thread in the
- * middle of its work gets one of its own, too.
+ * Two are mapped when a thread first needs one, and when it ends some wait, emptied, for
+ * the next thread: who has one may call what takes another.  A signal handler that
+ * interrupts a thread in the middle of its work gets one of its own, too.
  */
 #ifndef SHIM_RECORD_STAGE_H
 #define SHIM_RECORD_STAGE_H

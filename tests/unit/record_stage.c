@@ -1,4 +1,5 @@
 /* Staging areas: one inside another, without asking the kernel each time. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,6 +63,39 @@ giving_none_back_is_fine(void **state)
     record_stage_give(first);
 }
 
+static void *
+use(void *context)
+{
+    uint8_t **area = context;
+    *area = record_stage_take();
+    for (size_t i = 0; *area != NULL && i < RECORD_STAGE_LEN; i++) {
+        if ((*area)[i] != 0) {
+            record_stage_give(*area);
+            *area = NULL;
+        }
+    }
+    if (*area != NULL) {
+        memset(*area, 3, RECORD_STAGE_LEN);
+        record_stage_give(*area);
+    }
+    return NULL;
+}
+
+/* What a thread has left goes to the next one, and nothing is in it. */
+static void
+pass_on_empty(void **state)
+{
+    (void)state;
+    uint8_t *areas[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, use, &areas[i]), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_non_null(areas[i]);
+    }
+    assert_ptr_equal(areas[0], areas[1]);
+}
+
 int
 main(void)
 {
@@ -69,6 +103,7 @@ main(void)
         cmocka_unit_test(nest_without_new_mappings),
         cmocka_unit_test(nest_deeper_than_what_is_kept),
         cmocka_unit_test(giving_none_back_is_fine),
+        cmocka_unit_test(pass_on_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
