@@ -46,13 +46,15 @@ LIBS = $(WOLFSSL_A) $(INIH_A) -lpthread -ldl
 # For the library: the same in versions that older systems have, too (shim/libc).
 STUBS := $(addprefix $(OUT)/stubs/,libpthread.so.0 libdl.so.2)
 
-# The layers, lowest first; a layer may include from itself and those before it.
+# The layers, lowest first; a layer may include from itself and those before it. What is of
+# one C library alone says so in its name.
 CONFIG_SRC := $(wildcard config/*.c)
 RECORD_SRC := $(wildcard shim/record/*.c)
 SESSION_SRC := $(wildcard shim/session/*.c)
 TARGET_SRC := $(wildcard shim/target/*.c)
-INTERPOSE_SRC := $(wildcard shim/interpose/*.c)
-LIBC_SRC := $(wildcard shim/libc/*.c)
+INTERPOSE_ALL_SRC := $(wildcard shim/interpose/*.c shim/libc/*.c)
+INTERPOSE_SRC := $(filter-out %_musl.c,$(INTERPOSE_ALL_SRC))
+INTERPOSE_MUSL_SRC := $(filter-out %_glibc.c,$(INTERPOSE_ALL_SRC))
 RUN_SRC := $(wildcard tools/run/*.c)
 CTL_SRC := $(wildcard tools/ctl/*.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -105,7 +107,8 @@ $(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
 	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) $(_LAST) -c -o $@ $<
 
 # Fortified headers would define the very functions that we do.
-$(call objs,$(INTERPOSE_SRC)): private _LAST := -U_FORTIFY_SOURCE
+$(call objs,$(INTERPOSE_SRC)) $(patsubst %.c,$(BUILD)/musl/obj/%.o,$(INTERPOSE_MUSL_SRC)): \
+    private _LAST := -U_FORTIFY_SOURCE
 
 # ---- products ---------------------------------------------------------------------
 
@@ -113,12 +116,14 @@ $(STUBS) &: shim/libc/older tools/stubs.sh
 	@echo "  STUB  $(@D)"
 	$(Q)CC='$(CC)' tools/stubs.sh $< $(OUT)/stubs
 
-$(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC) $(LIBC_SRC)) $(STUBS)
+SHIM_LDFLAGS := -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL \
+    -Wl,-z,nodelete -Wl,-z,defs
+
+$(SHIM): $(LOWER_OBJ) $(call objs,$(TARGET_SRC) $(INTERPOSE_SRC)) $(STUBS)
 	@echo "  LD    $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -shared -Wl,-soname,libmtls_shim.so -Wl,--exclude-libs,ALL -Wl,-z,nodelete \
-	    -Wl,-z,defs \
-	    $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(WOLFSSL_A) $(INIH_A) $(STUBS)
+	$(Q)$(CC) $(SHIM_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(WOLFSSL_A) \
+	    $(INIH_A) $(STUBS)
 
 # The library looks for this name, and leaves programs that have it alone.
 TOOL_LDFLAGS := -Wl,--export-dynamic-symbol=mtls_shim_is_tool
@@ -135,16 +140,23 @@ $(CTL): $(call objs,$(CTL_SRC) $(TARGET_SRC) tools/run/preload.c) $(LOWER_OBJ)
 
 # ---- for containers ---------------------------------------------------------------
 
-# A folder that holds all that an image needs. mtls-run is static there, so that it runs
-# in any image, and linked with musl: glibc cannot do without its own shared libraries.
+# A folder that holds all that an image needs: a library for each C library, of which
+# mtls-run takes the one that the program is linked with. mtls-run is static there, so that
+# it runs in any image, and linked with musl: glibc cannot do without its own shared
+# libraries.
 CONTAINER := $(BUILD)/container/mtls-shim
 MUSL := $(BUILD)/musl
 MUSL_CC ?= musl-gcc
 MUSL_LIBS := $(MUSL)/wolfssl/install/lib/libwolfssl.a $(MUSL)/inih/install/lib/libinih.a
-MUSL_RUN_OBJ := $(patsubst %.c,$(MUSL)/obj/%.o,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
+musl_objs = $(patsubst %.c,$(MUSL)/obj/%.o,$(1))
+MUSL_RUN_OBJ := $(call musl_objs,$(RUN_SRC) $(TARGET_SRC) $(CONFIG_SRC))
+MUSL_LOWER_OBJ := $(call musl_objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC))
+MUSL_SHIM_OBJ := $(MUSL_LOWER_OBJ) $(call musl_objs,$(TARGET_SRC) $(INTERPOSE_MUSL_SRC))
+MUSL_SHIM := $(MUSL)/libmtls_shim.so
 STRIP ?= strip
 
-CONTAINER_FILES := $(addprefix $(CONTAINER)/,mtls-run entrypoint glibc/libmtls_shim.so LICENSE)
+CONTAINER_FILES := $(addprefix $(CONTAINER)/,mtls-run entrypoint glibc/libmtls_shim.so \
+    musl/libmtls_shim.so LICENSE)
 
 container: $(CONTAINER_FILES)  ## fill build/container/mtls-shim, which is all that an image needs
 
@@ -156,11 +168,27 @@ $(MUSL)/wolfssl/install/lib/libwolfssl.a: $(WOLFSSL_A) | $(BUILD)/setup-containe
 $(MUSL)/inih/install/lib/libinih.a: tools/build-inih.sh | $(BUILD)/setup-container.stamp
 	$(Q)CC='$(MUSL_CC)' INIH_SRC='$(INIH_SRC)' tools/build-inih.sh $(MUSL)/inih
 
-$(MUSL)/obj/%.o: %.c $(MUSL_LIBS) Makefile
+# The kernel's own headers, which musl-gcc does not look for, and nothing else of glibc's.
+KERNEL_HEADERS := $(addprefix $(MUSL)/kernel/,linux asm asm-generic)
+
+$(KERNEL_HEADERS): | $(BUILD)/setup-container.stamp
+	$(Q)mkdir -p $(@D)
+	$(Q)ln -sfn "$$(dirname "$$(echo '#include <$(@F)/errno.h>' | $(CC) -E - | \
+	    sed -n 's/^# 1 "\(.*\/$(@F)\/errno.h\)".*/\1/p' | head -n 1)")" $@
+
+# musl runs no clean-up of a scope when it cancels a thread, so that there is no need for
+# what unwinds. Its CMSG_NXTHDR changes signs.
+$(MUSL)/obj/%.o: %.c $(MUSL_LIBS) Makefile | $(KERNEL_HEADERS)
 	@echo "  MUSL  $<"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(addprefix -isystem $(MUSL)/,wolfssl/install/include inih/install/include) \
-	    $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) -fno-exceptions $(CFLAGS) -c -o $@ $<
+	$(Q)$(MUSL_CC) $(addprefix -isystem $(MUSL)/,wolfssl/install/include inih/install/include kernel) \
+	    $(subst $(call loader,$(CC)),$(call loader,$(MUSL_CC)),$(_CPPFLAGS)) $(CPPFLAGS) \
+	    $(_CFLAGS) -fno-exceptions -Wno-sign-conversion $(CFLAGS) $(_LAST) -c -o $@ $<
+
+$(MUSL_SHIM): $(MUSL_SHIM_OBJ)
+	@echo "  LD    $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(SHIM_LDFLAGS) $(_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSL_LIBS)
 
 $(CONTAINER)/mtls-run: $(MUSL_RUN_OBJ)
 	@echo "  LD    $@"
@@ -168,6 +196,8 @@ $(CONTAINER)/mtls-run: $(MUSL_RUN_OBJ)
 	$(Q)$(MUSL_CC) -static -s $(_LDFLAGS) $(LDFLAGS) -o $@ $^ $(MUSL_LIBS)
 
 $(CONTAINER)/glibc/libmtls_shim.so: $(SHIM)
+$(CONTAINER)/musl/libmtls_shim.so: $(MUSL_SHIM)
+$(CONTAINER)/%/libmtls_shim.so:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(STRIP) --strip-unneeded -o $@ $<
 	$(Q)chmod 644 $@
@@ -193,7 +223,7 @@ $(SCHEMAS)/package-lock.json: tests/container/schemas/package-lock.json | $(BUIL
 check-container: container all $(BUILD)/container/root $(SCHEMAS)/package-lock.json $(BUILD)/setup-test.stamp  ## run programs in bare roots with that folder
 	$(Q)BUILD=$(OUT) tests/run --container
 
--include $(MUSL_RUN_OBJ:.o=.d)
+-include $(patsubst %.o,%.d,$(MUSL_RUN_OBJ) $(MUSL_SHIM_OBJ))
 
 # ---- tests ------------------------------------------------------------------------
 
@@ -268,7 +298,7 @@ soak: all $(BUILD)/setup-compat.stamp $(HELPER_BIN) $(FIDELITY)  ## run the suit
 	$(Q)BUILD=$(OUT) tests/soak.sh $(RUNS) $(SOAK)
 
 -include $(patsubst %.o,%.d,$(call objs,$(CONFIG_SRC) $(RECORD_SRC) $(SESSION_SRC) \
-    $(TARGET_SRC) $(INTERPOSE_SRC) $(LIBC_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))
+    $(TARGET_SRC) $(INTERPOSE_SRC) $(RUN_SRC) $(CTL_SRC) $(UNIT_SRC) $(HELPER_SRC) $(BENCH_SRC) $(FUZZ_SRC) $(FIDELITY_SRC) tests/lib/fuzz_replay.c))
 
 # ---- showing and measuring ------------------------------------------------------------
 

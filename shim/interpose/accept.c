@@ -85,7 +85,7 @@ accept4(int fd, __SOCKADDR_ARG address, socklen_t *address_len, int flags)
 {
     real_need();
     int errno_before = errno;
-    int result = accept_next(fd, address.__sockaddr__, address_len, flags);
+    int result = accept_next(fd, SOCKADDR_OF(address), address_len, flags);
     return (int)real_way_out(result, errno_before);
 }
 

@@ -39,7 +39,7 @@ aio_write(struct aiocb *job)
 }
 
 INTERPOSE int
-lio_listio(int mode, struct aiocb *const jobs[], int count, struct sigevent *event)
+lio_listio(int mode, LIBC_LIO_JOBS, int count, struct sigevent *event)
 {
     real_need();
     for (int i = 0; i < count; i++) {
@@ -52,23 +52,6 @@ lio_listio(int mode, struct aiocb *const jobs[], int count, struct sigevent *eve
     return real.lio_listio(mode, jobs, count, event);
 }
 
-/* Two names for one struct where off_t has 64 bits, which is all that we build for. */
-_Static_assert(sizeof(struct aiocb) == sizeof(struct aiocb64), "64-bit only");
-
-INTERPOSE int
-aio_read64(struct aiocb64 *job)
-{
-    return aio_read((struct aiocb *)job);
-}
-
-INTERPOSE int
-aio_write64(struct aiocb64 *job)
-{
-    return aio_write((struct aiocb *)job);
-}
-
-INTERPOSE int
-lio_listio64(int mode, struct aiocb64 *const jobs[], int count, struct sigevent *event)
-{
-    return lio_listio(mode, (struct aiocb *const *)jobs, count, event);
-}
+INTERPOSE_MUSL_ALIAS(aio_read64, aio_read);
+INTERPOSE_MUSL_ALIAS(aio_write64, aio_write);
+INTERPOSE_MUSL_ALIAS(lio_listio64, lio_listio);

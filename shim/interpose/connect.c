@@ -112,8 +112,8 @@ static int
 connect_plain(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
     int result = real.connect(fd, address, len) == 0 ? 0 : -errno;
-    bool dissolved = result == 0 && memory_is_there(address.__sockaddr__) &&
-                     address.__sockaddr__->sa_family == AF_UNSPEC;
+    bool dissolved = result == 0 && memory_is_there(SOCKADDR_OF(address)) &&
+                     SOCKADDR_OF(address)->sa_family == AF_UNSPEC;
     if (dissolved) {
         unconnected_again(fd);
     } else if (has_begun(result)) {
@@ -127,8 +127,8 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
     union session_address remote;
     char name[SESSION_NAME_LEN];
-    if (!memory_is_there(address.__sockaddr__) ||
-        !govern_address(address.__sockaddr__, len, &remote)) {
+    if (!memory_is_there(SOCKADDR_OF(address)) ||
+        !govern_address(SOCKADDR_OF(address), len, &remote)) {
         return connect_plain(fd, address, len);
     }
     if (!names_find(&remote, name)) {
@@ -171,8 +171,8 @@ connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, sockl
     }
     bool connecting = atomic_load(&session->state) == SESSION_CONNECTING;
     bool dissolves = len >= sizeof(sa_family_t) &&
-                     memory_is_there(address.__sockaddr__) &&
-                     address.__sockaddr__->sa_family == AF_UNSPEC;
+                     memory_is_there(SOCKADDR_OF(address)) &&
+                     SOCKADDR_OF(address)->sa_family == AF_UNSPEC;
     if (dissolves) {
         session_dissolve_begin(handle);
     }
@@ -199,4 +199,4 @@ connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     return (int)real_way_out(result, errno_before);
 }
 
-INTERPOSE_ALIAS(__connect, connect);
+INTERPOSE_GLIBC_ALIAS(__connect, connect);

@@ -1,13 +1,12 @@
 #include "shim/interpose/environment.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/interpose/real.h"
+#include "shim/interpose/library.h"
 #include "shim/interpose/unconnected.h"
 
 #define PRELOAD "LD_PRELOAD"
@@ -28,7 +27,7 @@ static struct {
 };
 #define KEPT_COUNT (sizeof(kept) / sizeof(kept[0]))
 
-static const char *library; /* our own file */
+static const char *own; /* our own file */
 
 static char *
 make_line(const char *name, const char *value)
@@ -49,11 +48,10 @@ environment_was_loaded(void)
 void
 environment_remember(void)
 {
-    Dl_info info;
     was_loaded = environment_was_loaded();
     is_remembered = true;
     (void)setenv(ENVIRONMENT_LOADED, "1", 1);
-    library = dladdr(&real, &info) != 0 ? info.dli_fname : NULL;
+    own = library_own();
     for (size_t i = 0; i < KEPT_COUNT; i++) {
         const char *value = getenv(kept[i].name);
         kept[i].line = value != NULL ? make_line(kept[i].name, value) : NULL;
@@ -83,7 +81,7 @@ static bool
 lost_library(char *const env[])
 {
     int at = find(env, PRELOAD);
-    return at >= 0 && library != NULL && strstr(env[at], library) == NULL;
+    return at >= 0 && own != NULL && strstr(env[at], own) == NULL;
 }
 
 bool
@@ -97,7 +95,7 @@ bool
 environment_has_library(void)
 {
     int errno_before = errno;
-    bool gone = kept[0].line != NULL && library != NULL && access(library, R_OK) != 0 &&
+    bool gone = kept[0].line != NULL && own != NULL && access(own, R_OK) != 0 &&
                 (errno == ENOENT || errno == ENOTDIR || errno == EACCES);
     errno = errno_before;
     return !gone;
@@ -109,17 +107,47 @@ lacks(char *const env[], size_t i)
     return kept[i].line != NULL && find(env, kept[i].name) < 0;
 }
 
+/* A line of LD_PRELOAD with another library in the place of our own, if that is there. */
+static char *
+put_library(const char *line, const char *library)
+{
+    const char *at = own != NULL ? strstr(line, own) : NULL;
+    char *changed = NULL;
+    if (at == NULL) {
+        return NULL;
+    }
+    return asprintf(&changed, "%.*s%s%s", (int)(at - line), line, library,
+                    at + strlen(own)) < 0
+               ? NULL
+               : changed;
+}
+
 void
-environment_keep_own(void)
+environment_keep_own(const char *library)
 {
     char line[UNCONNECTED_LINE_LEN];
     if (unconnected_tell(line) > 0) {
         (void)setenv(UNCONNECTED_NAME, line + sizeof(UNCONNECTED_NAME), 1);
     }
+    if (library[0] != '\0' && kept[0].line != NULL) {
+        char *changed = put_library(kept[0].line, library);
+        (void)setenv(PRELOAD, changed != NULL ? changed + sizeof(PRELOAD) : library, 1);
+        free(changed);
+    }
+}
+
+void
+environment_have_own(const char *library)
+{
+    const char *now = getenv(PRELOAD);
+    if (library[0] != '\0' && kept[0].line != NULL && now != NULL &&
+        strstr(now, library) != NULL) {
+        (void)setenv(PRELOAD, kept[0].line + sizeof(PRELOAD), 1);
+    }
 }
 
 char **
-environment_keep(char *const env[])
+environment_keep(char *const env[], const char *library)
 {
     char told[UNCONNECTED_LINE_LEN];
     size_t told_len = unconnected_tell(told);
@@ -135,27 +163,38 @@ environment_keep(char *const env[])
     while (env != NULL && env[count] != NULL) {
         count++;
     }
-    bool complete = missing == 0 && !lost && told_len == 0;
+    /* What else was to be preloaded gives way: our own line had it, if it was ours. */
+    int at = find(env, PRELOAD);
+    char *preload = at < 0 || lost ? kept[0].line : env[at];
+    char *changed = library[0] != '\0' ? put_library(preload, library) : NULL;
+    size_t changed_len = changed != NULL ? strlen(changed) + 1 : 0;
+    bool complete = missing == 0 && !lost && told_len == 0 && changed == NULL;
     size_t lines = count + missing + 2;
-    char **whole = complete ? NULL : malloc(lines * sizeof(*whole) + told_len + 1);
+    char **whole =
+        complete ? NULL : malloc(lines * sizeof(*whole) + told_len + 1 + changed_len);
     if (whole == NULL) {
+        free(changed);
         return NULL;
     }
     size_t used = 0;
+    char *text = (char *)(whole + lines);
+    if (changed != NULL) {
+        preload = memcpy(text, changed, changed_len);
+        text += changed_len;
+        free(changed);
+    }
     if (told_len > 0) {
-        whole[used++] = memcpy(whole + lines, told, told_len + 1);
+        whole[used++] = memcpy(text, told, told_len + 1);
     }
     for (size_t i = 0; i < count; i++) {
         if (told_len > 0 && is(env[i], UNCONNECTED_NAME)) {
             continue;
         }
-        /* What else was to be preloaded gives way: our own line had it, if it was ours.
-         */
-        whole[used++] = lost && is(env[i], PRELOAD) ? kept[0].line : env[i];
+        whole[used++] = is(env[i], PRELOAD) ? preload : env[i];
     }
     for (size_t i = 0; i < KEPT_COUNT; i++) {
         if (lacks(env, i)) {
-            whole[used++] = kept[i].line;
+            whole[used++] = i == 0 ? preload : kept[i].line;
         }
     }
     whole[used] = NULL;

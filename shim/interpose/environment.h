@@ -20,12 +20,13 @@ void environment_remember(void);
  * Completes an environment by those of LD_PRELOAD and MTLS_SHIM_* that it lacks and this
  * process had; the library is in LD_PRELOAD then.  What unconnected_tell() says is in it.
  *
- *   env  in  NULL-terminated; NULL is an empty one
+ *   env      in  NULL-terminated; NULL is an empty one
+ *   library  in  which is to be in LD_PRELOAD in the place of our own; "" = our own
  *
  * Returns  a new array for free(), its strings are env's and ours; NULL when env lacks
  *          nothing (or there is no memory).
  */
-char **environment_keep(char *const env[]);
+char **environment_keep(char *const env[], const char *library);
 
 /*
  * Tells the program who is at the other end of its standard input, in MTLS_PEER_SUBJECT,
@@ -33,8 +34,10 @@ char **environment_keep(char *const env[]);
  */
 void environment_set_peer(const struct peer *peer);
 
-/* The same for a child that libc starts by itself: our own environment is its. */
-void environment_keep_own(void);
+/* As environment_keep() for a child that libc starts by itself: our own environment is
+ * its, until environment_have_own(). */
+void environment_keep_own(const char *library);
+void environment_have_own(const char *library);
 
 /* Whether this environment switches us off in the program that gets it. */
 bool environment_is_off(char *const env[]);

@@ -273,10 +273,6 @@ epoll_pwait2(int epfd, struct epoll_event *events, int count,
              const struct timespec *timeout, const sigset_t *signals)
 {
     real_need();
-    if (real.epoll_pwait2 == NULL) {
-        errno = ENOSYS;
-        return -1;
-    }
     if (!ready_is_valid(timeout)) {
         return real.epoll_pwait2(epfd, events, count, timeout, signals);
     }

@@ -6,16 +6,16 @@
  */
 #include "shim/interpose/exec.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim/interpose/environment.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/library.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/wait.h"
 #include "shim/target/check.h"
-#include "shim/target/own.h"
 
 int
 exec_portable(int fd)
@@ -37,33 +37,13 @@ exec_portable(int fd)
     return memfd < 0 ? -EACCES : memfd;
 }
 
+/* Whether connections may go to a program; with the library that it is given. */
 static bool
-read_headers(const char *path, struct target_elf *elf)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool read = fd >= 0 && target_elf_read(fd, elf) == 0;
-    if (fd >= 0) {
-        real.close(fd);
-    }
-    return read;
-}
-
-/* The library's own headers, and the loader that this process was started with. */
-static bool
-read_own(struct target_elf *library, struct target_elf *self)
-{
-    Dl_info info;
-    return dladdr(&real, &info) != 0 && read_headers(info.dli_fname, library) &&
-           (target_own_loader(self->loader) || read_headers("/proc/self/exe", self));
-}
-
-bool
-exec_is_loadable(const char *file, char *const env[])
+is_loadable(const char *file, char *const env[], char library[PATH_MAX])
 {
     char program[PATH_MAX];
-    struct target_elf library;
-    struct target_elf self;
     struct target_refusal refusal;
+    library[0] = '\0';
     if (environment_is_off(env)) {
         govern_warn("exec was refused a governed connection: MTLS_SHIM=off");
         return false;
@@ -71,18 +51,25 @@ exec_is_loadable(const char *file, char *const env[])
     if (target_find_program(file, program, &refusal) != 0) {
         return true;
     }
-    if (!read_own(&library, &self)) {
-        govern_warn("exec was refused: the library's own file cannot be read");
-        return false;
-    }
-    if (target_check(program, &library, self.loader, NULL, &refusal) != 0) {
+    if (library_check(program, library, &refusal) != 0) {
         char words[400];
         snprintf(words, sizeof(words),
                  "a governed connection cannot go to this program: %.300s", refusal.text);
         govern_warn(words);
         return false;
     }
+    if (library[0] != '\0') {
+        govern_warn("a governed connection cannot go to a program of another C library");
+        return false;
+    }
     return true;
+}
+
+bool
+exec_is_loadable(const char *file, char *const env[])
+{
+    char library[PATH_MAX];
+    return is_loadable(file, env, library);
 }
 
 static bool
@@ -218,13 +205,35 @@ keeps_library(const char *file, char *const env[])
     return false;
 }
 
-/* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
+/* Finds the library that a program of another C library is to be given: "" = our own.
+ * Returns 0; -EACCES: without one it would be in plaintext. */
 static int
-before(const char *file, char *const env[])
+choose_library(const char *file, char *const env[], char library[PATH_MAX])
 {
     char program[PATH_MAX];
     struct target_refusal refusal;
+    library[0] = '\0';
     if (!keeps_library(file, env)) {
+        return -EACCES;
+    }
+    if (!load_process()->is_on || library_is_alone() ||
+        target_find_program(file, program, &refusal) != 0 ||
+        library_check(program, library, &refusal) == 0 || environment_is_off(env) ||
+        strcmp(refusal.code, "other_libc") != 0) {
+        return 0;
+    }
+    govern_warn("exec was refused: the program is of another C library, and there is no "
+                "library for that");
+    return -EACCES;
+}
+
+/* Returns 1 sessions are ready for it; 0 there is nothing to do; -EACCES: no exec. */
+static int
+before(const char *file, char *const env[], char library[PATH_MAX])
+{
+    char program[PATH_MAX];
+    struct target_refusal refusal;
+    if (choose_library(file, env, library) < 0) {
         return -EACCES;
     }
     if (table_count == 0 || session_is_stranger() ||
@@ -258,10 +267,10 @@ reserve(int fd, struct handle *handle, void *context)
 }
 
 int
-exec_lend(const char *file, char *const env[])
+exec_lend(const char *file, char *const env[], char library[PATH_MAX])
 {
     bool undo = false;
-    if (!keeps_library(file, env)) {
+    if (choose_library(file, env, library) < 0) {
         return -EACCES;
     }
     if (table_count == 0 || session_is_stranger()) {
@@ -305,13 +314,19 @@ struct call {
 static int
 run(const struct call *call, int (*exec)(const struct call *call, char *const *env))
 {
-    int prepared = before(call->file, call->env);
+    char library[PATH_MAX];
+    int prepared = before(call->file, call->env, library);
     if (prepared < 0) {
         errno = -prepared;
         return -1;
     }
-    char **kept = environment_keep(call->env);
-    int result = exec(call, kept != NULL ? kept : call->env);
+    char **kept = environment_keep(call->env, library);
+    int result = -1;
+    if (kept == NULL && library[0] != '\0') {
+        errno = ENOMEM; /* not with a library that it cannot load */
+    } else {
+        result = exec(call, kept != NULL ? kept : call->env);
+    }
     int errno_then = errno;
     free(kept);
     if (prepared > 0) {

@@ -145,7 +145,7 @@ close(int fd)
     return left < 0 ? (int)real_way_out(left, errno_before) : real.close(fd);
 }
 
-INTERPOSE_ALIAS(__close, close);
+INTERPOSE_GLIBC_ALIAS(__close, close);
 
 /* Closes the numbers from first to last, leaving ours alone. */
 static int
@@ -181,10 +181,6 @@ INTERPOSE int
 close_range(unsigned first, unsigned last, int flags)
 {
     real_need();
-    if (real.close_range == NULL) {
-        errno = ENOSYS;
-        return -1;
-    }
     if (first > last || (flags & (int)CLOSE_RANGE_CLOEXEC) != 0) {
         return real.close_range(first, last, flags);
     }
@@ -282,7 +278,7 @@ dup2(int fd, int copy)
     return (int)real_way_out(dup_onto(fd, copy, 0), errno_before);
 }
 
-INTERPOSE_ALIAS(__dup2, dup2);
+INTERPOSE_GLIBC_ALIAS(__dup2, dup2);
 
 INTERPOSE int
 dup3(int fd, int copy, int flags)
@@ -360,22 +356,11 @@ fcntl(int fd, int command, ...)
     return control(real.fcntl, fd, command, argument);
 }
 
-INTERPOSE_ALIAS(__fcntl, fcntl);
+INTERPOSE_GLIBC_ALIAS(__fcntl, fcntl);
+INTERPOSE_GLIBC_ALIAS(fcntl64, fcntl);
 
 INTERPOSE int
-fcntl64(int fd, int command, ...)
-{
-    va_list args;
-    va_start(args, command);
-    void *argument = va_arg(args, void *);
-    va_end(args);
-    real_need();
-    return control(real.fcntl64 != NULL ? real.fcntl64 : real.fcntl, fd, command,
-                   argument);
-}
-
-INTERPOSE int
-ioctl(int fd, unsigned long request, ...)
+ioctl(int fd, LIBC_IOCTL_REQUEST request, ...)
 {
     va_list args;
     va_start(args, request);

@@ -19,6 +19,7 @@
 #include "shim/interpose/real.h"
 #include "shim/interpose/spawn.h"
 #include "shim/interpose/stdio.h"
+#include "shim/interpose/stream.h"
 #include "shim/interpose/wait.h"
 #include "shim/session/audit.h"
 #include "shim/session/audit_sink.h"
@@ -222,6 +223,10 @@ load_policy(void)
         generation_load(path != NULL && path[0] != '\0' ? path : POLICY_DEFAULT_PATH,
                         is_descendant, &report);
     if (generation == NULL) {
+        stop();
+    }
+    if (!stream_is_known()) {
+        say("this C library's streams are not as they were when mtls-shim was built");
         stop();
     }
     const struct policy *policy = generation_policy(generation);

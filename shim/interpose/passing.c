@@ -155,9 +155,9 @@ append(struct parcel *parcel, struct msghdr *msg)
     memset(part, 0, CMSG_SPACE(len));
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(len);
+    part->cmsg_len = (LIBC_MSG_LEN)CMSG_LEN(len);
     memcpy(CMSG_DATA(part), parcel->fds, len);
-    msg->msg_controllen = at + CMSG_SPACE(len);
+    msg->msg_controllen = (LIBC_MSG_LEN)(at + CMSG_SPACE(len));
 }
 
 static void
@@ -332,9 +332,10 @@ passing_unpack(struct msghdr *msg, int flags)
         }
         if (left < count) {
             /* The kernel makes one part of all fds, the last one but for nothing. */
-            part->cmsg_len = CMSG_LEN((size_t)left * sizeof(int));
-            msg->msg_controllen = (size_t)((char *)part - (char *)msg->msg_control) +
-                                  CMSG_SPACE((size_t)left * sizeof(int));
+            part->cmsg_len = (LIBC_MSG_LEN)CMSG_LEN((size_t)left * sizeof(int));
+            size_t before = (size_t)((char *)part - (char *)msg->msg_control);
+            msg->msg_controllen =
+                (LIBC_MSG_LEN)(before + CMSG_SPACE((size_t)left * sizeof(int)));
         }
     }
 }
@@ -365,11 +366,11 @@ give_control(struct msghdr *msg, void *control, size_t room, const struct msghdr
         }
         struct cmsghdr *to = (struct cmsghdr *)(void *)((char *)control + used);
         memcpy(to, part, fits);
-        to->cmsg_len = fits;
+        to->cmsg_len = (LIBC_MSG_LEN)fits;
         used += used + CMSG_ALIGN(fits) <= room ? CMSG_ALIGN(fits) : fits;
     }
     msg->msg_control = control;
-    msg->msg_controllen = used;
+    msg->msg_controllen = (LIBC_MSG_LEN)used;
 }
 
 ssize_t
@@ -390,7 +391,7 @@ passing_receive(int fd, struct msghdr *msg, int flags)
     }
     struct msghdr wide = *msg;
     wide.msg_control = control.bytes;
-    wide.msg_controllen = room + extra;
+    wide.msg_controllen = (LIBC_MSG_LEN)(room + extra);
     ssize_t result = real.recvmsg(fd, &wide, flags);
     if (result < 0) {
         return -errno;

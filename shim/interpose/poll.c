@@ -6,7 +6,6 @@
 #include "shim/interpose/ready.h"
 
 #include "shim/interpose/real.h"
-#include "shim/interpose/standard_error.h"
 
 /* Marks an entry whose POLLOUT was taken out for a while; unknown to the kernel. */
 #define MASKED 0x4000
@@ -106,27 +105,4 @@ poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return wait_for_any(fds, count, &wait, NULL);
 }
 
-INTERPOSE_ALIAS(__poll, poll);
-
-int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
-int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-                const sigset_t *signals, size_t size);
-
-INTERPOSE int
-__poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
-{
-    if (size / sizeof(*fds) < count) {
-        standard_error_chk_fail();
-    }
-    return poll(fds, count, timeout_ms);
-}
-
-INTERPOSE int
-__ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-            const sigset_t *signals, size_t size)
-{
-    if (size / sizeof(*fds) < count) {
-        standard_error_chk_fail();
-    }
-    return ppoll(fds, count, timeout, signals);
-}
+INTERPOSE_GLIBC_ALIAS(__poll, poll);

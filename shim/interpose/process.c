@@ -22,7 +22,7 @@ vfork(void)
     return fork();
 }
 
-INTERPOSE_ALIAS(__vfork, vfork);
+INTERPOSE_GLIBC_ALIAS(__vfork, vfork);
 
 /* fork() without the handlers; ours have to run all the same. */
 INTERPOSE pid_t
@@ -84,7 +84,7 @@ clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
     return child;
 }
 
-INTERPOSE_ALIAS(__clone, clone);
+INTERPOSE_GLIBC_ALIAS(__clone, clone);
 
 /* exit() comes by our destructor, quick_exit() by a handler (load.c); these do not. */
 INTERPOSE void

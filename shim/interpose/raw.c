@@ -119,19 +119,19 @@ move_data(long number, const long a[ARGUMENTS])
     case SYS_pwritev2:
         return pwritev2(INT(0), PTR(1), INT(2), a[3], INT(5));
     case SYS_recvfrom:
-        return recvfrom(INT(0), PTR(1), LEN(2), INT(3),
-                        (__SOCKADDR_ARG){.__sockaddr__ = PTR(4)}, PTR(5));
+        return recvfrom(INT(0), PTR(1), LEN(2), INT(3), SOCKADDR_ARGUMENT(PTR(4)),
+                        PTR(5));
     case SYS_sendto:
-        return sendto(INT(0), PTR(1), LEN(2), INT(3),
-                      (__CONST_SOCKADDR_ARG){.__sockaddr__ = PTR(4)}, (socklen_t)a[5]);
+        return sendto(INT(0), PTR(1), LEN(2), INT(3), SOCKADDR_CONST_ARGUMENT(PTR(4)),
+                      (socklen_t)a[5]);
     case SYS_recvmsg:
         return recvmsg(INT(0), PTR(1), INT(2));
     case SYS_sendmsg:
         return sendmsg(INT(0), PTR(1), INT(2));
     case SYS_recvmmsg:
-        return recvmmsg(INT(0), PTR(1), UNSIGNED(2), INT(3), PTR(4));
+        return recvmmsg(INT(0), PTR(1), UNSIGNED(2), (LIBC_MMSG_FLAGS)a[3], PTR(4));
     case SYS_sendmmsg:
-        return sendmmsg(INT(0), PTR(1), UNSIGNED(2), INT(3));
+        return sendmmsg(INT(0), PTR(1), UNSIGNED(2), (LIBC_MMSG_FLAGS)a[3]);
     case SYS_sendfile:
         return sendfile(INT(0), INT(1), PTR(2), LEN(3));
     case SYS_splice:
@@ -148,12 +148,11 @@ treat_descriptor(long number, const long a[ARGUMENTS])
     case SYS_socket:
         return socket(INT(0), INT(1), INT(2));
     case SYS_connect:
-        return connect(INT(0), (__CONST_SOCKADDR_ARG){.__sockaddr__ = PTR(1)},
-                       (socklen_t)a[2]);
+        return connect(INT(0), SOCKADDR_CONST_ARGUMENT(PTR(1)), (socklen_t)a[2]);
     case SYS_accept:
-        return accept(INT(0), (__SOCKADDR_ARG){.__sockaddr__ = PTR(1)}, PTR(2));
+        return accept(INT(0), SOCKADDR_ARGUMENT(PTR(1)), PTR(2));
     case SYS_accept4:
-        return accept4(INT(0), (__SOCKADDR_ARG){.__sockaddr__ = PTR(1)}, PTR(2), INT(3));
+        return accept4(INT(0), SOCKADDR_ARGUMENT(PTR(1)), PTR(2), INT(3));
     case SYS_shutdown:
         return shutdown(INT(0), INT(1));
     case SYS_setsockopt:
@@ -175,7 +174,7 @@ treat_descriptor(long number, const long a[ARGUMENTS])
     case SYS_fcntl:
         return fcntl(INT(0), INT(1), PTR(2));
     case SYS_ioctl:
-        return ioctl(INT(0), (unsigned long)a[1], PTR(2));
+        return ioctl(INT(0), (LIBC_IOCTL_REQUEST)a[1], PTR(2));
     default:
         return move_data(number, a);
     }

@@ -4,7 +4,6 @@
 #include "shim/interpose/memory.h"
 #include "shim/interpose/passing.h"
 #include "shim/interpose/ready.h"
-#include "shim/interpose/standard_error.h"
 #include "shim/interpose/unconnected.h"
 
 #include <limits.h>
@@ -14,15 +13,6 @@ governed_read(struct handle *handle, int fd, void *buf, size_t len)
 {
     struct iovec iov = {buf, len};
     return io_read(handle, fd, &iov, 1, IO_FILE);
-}
-
-ssize_t
-governed___read_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size)
-{
-    if (len > size) {
-        standard_error_chk_fail();
-    }
-    return governed_read(handle, fd, buf, len);
 }
 
 ssize_t
@@ -43,13 +33,6 @@ governed_preadv2(struct handle *handle, int fd, const struct iovec *iov, int cou
 }
 
 ssize_t
-governed_preadv64v2(struct handle *handle, int fd, const struct iovec *iov, int count,
-                    off64_t offset, int flags)
-{
-    return governed_preadv2(handle, fd, iov, count, offset, flags);
-}
-
-ssize_t
 governed_recv(struct handle *handle, int fd, void *buf, size_t len, int flags)
 {
     if ((flags & MSG_ERRQUEUE) != 0) {
@@ -60,38 +43,18 @@ governed_recv(struct handle *handle, int fd, void *buf, size_t len, int flags)
 }
 
 ssize_t
-governed___recv_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size,
-                    int flags)
-{
-    if (len > size) {
-        standard_error_chk_fail();
-    }
-    return governed_recv(handle, fd, buf, len, flags);
-}
-
-ssize_t
 governed_recvfrom(struct handle *handle, int fd, void *buf, size_t len, int flags,
                   __SOCKADDR_ARG address, socklen_t *address_len)
 {
     ssize_t result = governed_recv(handle, fd, buf, len, flags);
     /* A stream socket names nobody. */
-    if (result >= 0 && address.__sockaddr__ != NULL) {
+    if (result >= 0 && SOCKADDR_OF(address) != NULL) {
         if (!memory_is_there(address_len)) {
             return -EFAULT;
         }
         *address_len = 0;
     }
     return result;
-}
-
-ssize_t
-governed___recvfrom_chk(struct handle *handle, int fd, void *buf, size_t len, size_t size,
-                        int flags, __SOCKADDR_ARG address, socklen_t *address_len)
-{
-    if (len > size) {
-        standard_error_chk_fail();
-    }
-    return governed_recvfrom(handle, fd, buf, len, flags, address, address_len);
 }
 
 static ssize_t
@@ -103,7 +66,7 @@ governed_recvmsg(struct handle *handle, int fd, struct msghdr *msg, int flags)
     if (!memory_is_there(msg)) {
         return -EFAULT;
     }
-    if (msg->msg_iovlen > IOV_MAX) {
+    if ((size_t)msg->msg_iovlen > IOV_MAX) {
         return -EMSGSIZE;
     }
     ssize_t result = io_read(handle, fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
@@ -166,7 +129,7 @@ recvmsg(int fd, struct msghdr *msg, int flags)
 }
 
 INTERPOSE int
-recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
+recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, LIBC_MMSG_FLAGS flags,
          struct timespec *timeout)
 {
     real_need();
@@ -174,12 +137,13 @@ recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
     int errno_before = errno;
     if (handle != NULL) {
         return (int)real_way_out(
-            governed_recvmmsg(handle, fd, msgs, count, flags, timeout), errno_before);
+            governed_recvmmsg(handle, fd, msgs, count, (int)flags, timeout),
+            errno_before);
     }
     int result = real.recvmmsg(fd, msgs, count, flags, timeout);
     for (int i = 0; i < result; i++) {
         if (msgs[i].msg_hdr.msg_control != NULL) {
-            passing_unpack(&msgs[i].msg_hdr, flags);
+            passing_unpack(&msgs[i].msg_hdr, (int)flags);
         }
     }
     return result;

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include "shim/interpose/missing.h"
 #include "shim/record/record.h"
 #include "shim/session/system.h"
 
@@ -53,6 +54,7 @@ real_find(void)
         return;
     }
 #include "shim/interpose/calls.def"
+    missing_fill(&found);
     real = found;
     lend_to_lower_layers();
     __atomic_store_n(&real.ready, true, __ATOMIC_RELEASE);

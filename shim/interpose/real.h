@@ -21,6 +21,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/libc/libc.h"
+
 #define CALL(family, ret, name, params, args) ret(*name) params;
 #define CALL_FD(family, ret, name, params, args) ret(*name) params;
 #define CALL_VARIADIC(family, ret, name, params) ret(*name) params;

@@ -170,4 +170,4 @@ select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval
     return result;
 }
 
-INTERPOSE_ALIAS(__select, select);
+INTERPOSE_GLIBC_ALIAS(__select, select);

@@ -8,6 +8,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -156,13 +157,16 @@ spawn(spawn_function *call, pid_t *pid, const char *file,
         (void)hold(actions, give, 0);
         return EACCES;
     }
-    int lent = exec_lend(file, env);
+    char library[PATH_MAX];
+    int lent = exec_lend(file, env, library);
     if (lent < 0) {
         (void)hold(actions, give, 0);
         return EACCES;
     }
-    char **kept = environment_keep(env);
-    int error = call(&child, file, actions, attr, argv, kept != NULL ? kept : env);
+    char **kept = environment_keep(env, library);
+    int error = kept == NULL && library[0] != '\0'
+                    ? ENOMEM /* not with a library that it cannot load */
+                    : call(&child, file, actions, attr, argv, kept != NULL ? kept : env);
     if (lent > 0) {
         exec_take_back(error == 0);
     }
@@ -198,18 +202,20 @@ INTERPOSE int
 system(const char *command)
 {
     real_need();
-    int lent = command != NULL ? exec_lend(SHELL, environ) : 0;
+    char library[PATH_MAX] = "";
+    int lent = command != NULL ? exec_lend(SHELL, environ, library) : 0;
     if (lent < 0) {
         errno = EACCES;
         return -1;
     }
-    environment_keep_own();
+    environment_keep_own(library);
     int status = real.system(command);
+    int errno_then = errno;
+    environment_have_own(library);
     if (lent > 0) {
-        int errno_then = errno;
         exec_take_back(status != -1);
-        errno = errno_then;
     }
+    errno = errno_then;
     return status;
 }
 
@@ -217,17 +223,19 @@ INTERPOSE FILE *
 popen(const char *command, const char *mode)
 {
     real_need();
-    int lent = exec_lend(SHELL, environ);
+    char library[PATH_MAX];
+    int lent = exec_lend(SHELL, environ, library);
     if (lent < 0) {
         errno = EACCES;
         return NULL;
     }
-    environment_keep_own();
+    environment_keep_own(library);
     FILE *stream = real.popen(command, mode);
+    int errno_then = errno;
+    environment_have_own(library);
     if (lent > 0) {
-        int errno_then = errno;
         exec_take_back(stream != NULL);
-        errno = errno_then;
     }
+    errno = errno_then;
     return stream;
 }

@@ -7,9 +7,6 @@
 #include "shim/interpose/fd.h"
 #include "shim/interpose/governed.h"
 
-#include <dlfcn.h>
-#include <execinfo.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -67,66 +64,18 @@ psiginfo(const siginfo_t *info, const char *text)
              (unsigned)info->si_uid);
 }
 
-/* ---- backtrace_symbols_fd
- * ------------------------------------------------------------------------- */
-
-/* For handlers of crashes: allocates nothing, as libc's own. */
-static void
-print_frame(int fd, void *address)
-{
-    char line[PATH_MAX + LINE_LEN];
-    Dl_info info = {0};
-    int len;
-    if (dladdr(address, &info) == 0 || info.dli_fname == NULL) {
-        len = snprintf(line, sizeof(line), "[%p]\n", address);
-    } else {
-        const char *base =
-            info.dli_sname != NULL ? info.dli_saddr : (const char *)info.dli_fbase;
-        ptrdiff_t offset = (const char *)address - base;
-        len = snprintf(line, sizeof(line), "%s(%s%c0x%tx)[%p]\n", info.dli_fname,
-                       info.dli_sname != NULL ? info.dli_sname : "",
-                       offset < 0 ? '-' : '+', offset < 0 ? -offset : offset, address);
-    }
-    if (len > 0) {
-        (void)!write(fd, line,
-                     (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1);
-    }
-}
-
-INTERPOSE void
-backtrace_symbols_fd(void *const *frames, int count, int fd)
-{
-    real_need();
-    if (!table_has(fd)) {
-        real.backtrace_symbols_fd(frames, count, fd);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        print_frame(fd, frames[i]);
-    }
-}
-
 /* ---- the last words before SIGABRT
  * ---------------------------------------------------------------------------------------
  */
 
 /* By a system call of libc's own. Nor do we say it: the process's memory is not to be
  * trusted with keys any more. */
-static void
-say_nothing(void)
+void
+standard_error_say_nothing(void)
 {
     if (table_has(STDERR_FILENO)) {
         fd_mute(STDERR_FILENO);
     }
-}
-
-extern void __chk_fail(void) __attribute__((noreturn));
-
-_Noreturn void
-standard_error_chk_fail(void)
-{
-    say_nothing();
-    __chk_fail();
 }
 
 _Noreturn void __stack_chk_fail(void);
@@ -136,7 +85,7 @@ INTERPOSE void
 __stack_chk_fail(void)
 {
     real_need();
-    say_nothing();
+    standard_error_say_nothing();
     real.__stack_chk_fail();
     __builtin_unreachable();
 }
@@ -170,8 +119,8 @@ closelog(void)
     real.closelog();
 }
 
-static void
-print_to_stderr(int priority, const char *format, va_list args)
+void
+standard_error_print(int priority, const char *format, va_list args)
 {
     int errno_before = errno; /* for %m, and for what comes after us */
     if ((log_settings.options & LOG_PERROR) == 0 ||
@@ -206,7 +155,7 @@ vsyslog(int priority, const char *format, va_list args)
     va_list copy;
     real_need();
     va_copy(copy, args);
-    print_to_stderr(priority, format, copy);
+    standard_error_print(priority, format, copy);
     va_end(copy);
     real.vsyslog(priority, format, args);
 }
@@ -217,28 +166,5 @@ syslog(int priority, const char *format, ...)
     va_list args;
     va_start(args, format);
     vsyslog(priority, format, args);
-    va_end(args);
-}
-
-void __vsyslog_chk(int priority, int flag, const char *format, va_list args);
-void __syslog_chk(int priority, int flag, const char *format, ...);
-
-INTERPOSE void
-__vsyslog_chk(int priority, int flag, const char *format, va_list args)
-{
-    va_list copy;
-    real_need();
-    va_copy(copy, args);
-    print_to_stderr(priority, format, copy);
-    va_end(copy);
-    real.__vsyslog_chk(priority, flag, format, args);
-}
-
-INTERPOSE void
-__syslog_chk(int priority, int flag, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    __vsyslog_chk(priority, flag, format, args);
     va_end(args);
 }

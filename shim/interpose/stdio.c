@@ -7,14 +7,10 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/io.h"
+#include "shim/interpose/stream.h"
 #include "shim/interpose/unconnected.h"
 
-enum {
-    STREAMS = 256,
-    /* glibc's, in FILE's _flags; in no header */
-    NO_READS = 0x0004,
-    NO_WRITES = 0x0008,
-};
+enum { STREAMS = 256 };
 
 /* A stream's cookie is the fd itself. */
 static int
@@ -33,7 +29,7 @@ static ssize_t
 stream_write(void *cookie, const char *buf, size_t len)
 {
     ssize_t result = write(fd_of(cookie), buf, len);
-    return result < 0 ? 0 : result; /* fopencookie(3): 0 is the error, errno stays */
+    return result < 0 ? stream_write_error : result; /* errno stays */
 }
 
 static int
@@ -60,14 +56,25 @@ enter(FILE *stream)
     }
 }
 
+static void
+leave(FILE *stream)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        FILE *entered = stream;
+        if (atomic_compare_exchange_strong(&streams[i], &entered, NULL)) {
+            return;
+        }
+    }
+}
+
 /* What a stream that is being closed had to flush, it has. */
 static int
 stream_close(void *cookie)
 {
     for (int i = 0; i < STREAMS; i++) {
         FILE *stream = atomic_load(&streams[i]);
-        if (stream != NULL && stream->_fileno == fd_of(cookie)) {
-            (void)atomic_compare_exchange_strong(&streams[i], &stream, NULL);
+        if (stream != NULL && stream_get_fd(stream) == fd_of(cookie)) {
+            leave(stream);
             break;
         }
     }
@@ -81,8 +88,7 @@ open_stream(int fd, const char *mode)
                                              stream_close};
     FILE *stream = fopencookie((void *)(intptr_t)fd, mode, functions);
     if (stream != NULL) {
-        stream->_fileno = fd; /* for fileno(); a cookie stream never uses it itself */
-        enter(stream);
+        stream_set_fd(stream, fd);
     }
     return stream;
 }
@@ -92,8 +98,14 @@ INTERPOSE FILE *
 fdopen(int fd, const char *mode)
 {
     real_need();
-    return table_governs(fd) || govern_may(fd) ? open_stream(fd, mode)
-                                               : real.fdopen(fd, mode);
+    if (!table_governs(fd) && !govern_may(fd)) {
+        return real.fdopen(fd, mode);
+    }
+    FILE *stream = open_stream(fd, mode);
+    if (stream != NULL) {
+        enter(stream);
+    }
+    return stream;
 }
 
 void
@@ -112,60 +124,28 @@ stdio_end(void)
 /* ---- stdin, stdout, stderr after dup2() -----------------------------------------------
  */
 
-static struct {
-    FILE **place;
-    const char *mode;
-    /* libc's own while ours is in its place. Volatile, for libc's headers promise that
-     * dup3(), which is ours, does not come back to this file (attribute leaf). */
-    FILE *volatile before;
-} standard[] = {{&stdin, "r", NULL}, {&stdout, "w", NULL}, {&stderr, "w", NULL}};
-
-/* What the stream before has not written yet is the new one's to write. */
-static void
-take_over(FILE *stream, FILE *before)
-{
-    size_t len = __fpending(before);
-    if (len > 0 && len < BUFSIZ) {
-        (void)fwrite(before->_IO_write_base, 1, len, stream);
-        __fpurge(before);
-    } else {
-        (void)fflush(before);
-    }
-}
+/* The number that reopen() gives another file: its stream stays in its place. */
+static _Thread_local int reopened __attribute__((tls_model("initial-exec"))) = -1;
 
 void
 stdio_governed(int fd)
 {
-    if (fd < 0 || fd > 2 || standard[fd].before != NULL) {
+    static const char *const modes[] = {"r", "w", "w"};
+    if (fd < 0 || fd > STDERR_FILENO || stream_is_standard(fd)) {
         return;
     }
-    FILE *stream = open_stream(fd, standard[fd].mode);
-    if (stream == NULL) {
-        return;
+    FILE *stream = open_stream(fd, modes[fd]);
+    if (stream != NULL) {
+        enter(stream_begin_standard(fd, stream));
     }
-    if (fd == STDERR_FILENO) {
-        setvbuf(stream, NULL, _IONBF, 0);
-    }
-    FILE *before = *standard[fd].place;
-    take_over(stream, before);
-    /* Whoever has kept a pointer to it, as C++'s std::cout does, gets EBADF: libc would
-     * write for it behind our back. */
-    before->_fileno = -1;
-    standard[fd].before = before;
-    *standard[fd].place = stream;
 }
 
 void
 stdio_left(int fd)
 {
-    if (fd < 0 || fd > 2 || standard[fd].before == NULL) {
-        return;
+    if (fd >= 0 && fd <= STDERR_FILENO && fd != reopened && stream_is_standard(fd)) {
+        leave(stream_end_standard(fd));
     }
-    /* Not freed: a thread may be in the middle of it.  What it has buffered is lost, as
-     * it is when the number of a plain stream is closed under it. */
-    standard[fd].before->_fileno = fd;
-    *standard[fd].place = standard[fd].before;
-    standard[fd].before = NULL;
 }
 
 /* ---- freopen -------------------------------------------------------------------------
@@ -204,15 +184,9 @@ open_onto(const char *path, int flags, int fd)
     if (file < 0) {
         return -errno;
     }
-    /* The stream stays in its place if it is a standard one. */
-    FILE *before = fd <= STDERR_FILENO ? standard[fd].before : NULL;
-    if (before != NULL) {
-        standard[fd].before = NULL;
-    }
+    reopened = fd;
     int result = dup3(file, fd, flags & O_CLOEXEC) < 0 ? -errno : 0;
-    if (before != NULL) {
-        standard[fd].before = before;
-    }
+    reopened = -1;
     close(file);
     return result;
 }
@@ -226,7 +200,7 @@ reopen(const char *path, const char *mode, FILE *stream)
     int result = flags < 0 ? -EINVAL : path == NULL ? -ENXIO : 0;
     (void)fflush(stream);
     if (result == 0) {
-        result = open_onto(path, flags, stream->_fileno);
+        result = open_onto(path, flags, stream_get_fd(stream));
     }
     if (result < 0) {
         (void)fclose(stream);
@@ -235,10 +209,8 @@ reopen(const char *path, const char *mode, FILE *stream)
     }
     __fpurge(stream);
     clearerr(stream);
-    int refused = (flags & O_ACCMODE) == O_RDONLY   ? NO_WRITES
-                  : (flags & O_ACCMODE) == O_WRONLY ? NO_READS
-                                                    : 0;
-    stream->_flags = (stream->_flags & ~(NO_READS | NO_WRITES)) | refused;
+    stream_allow(stream, (flags & O_ACCMODE) != O_WRONLY,
+                 (flags & O_ACCMODE) != O_RDONLY);
     return stream;
 }
 
@@ -250,13 +222,7 @@ freopen(const char *path, const char *mode, FILE *stream)
                            : real.freopen(path, mode, stream);
 }
 
-INTERPOSE FILE *
-freopen64(const char *path, const char *mode, FILE *stream)
-{
-    real_need();
-    return is_ours(stream) ? reopen(path, mode, stream)
-                           : real.freopen64(path, mode, stream);
-}
+INTERPOSE_ALIAS(freopen64, freopen);
 
 /* ---- dprintf --------------------------------------------------------------------------
  */
@@ -301,30 +267,6 @@ dprintf(int fd, const char *format, ...)
     va_start(args, format);
     real_need();
     int result = print_or_forward(fd, real.vdprintf, format, args);
-    va_end(args);
-    return result;
-}
-
-/* What flag guards against, %n in writable memory, is not our business to check twice. */
-int __vdprintf_chk(int fd, int flag, const char *format, va_list args);
-int __dprintf_chk(int fd, int flag, const char *format, ...);
-
-INTERPOSE int
-__vdprintf_chk(int fd, int flag, const char *format, va_list args)
-{
-    real_need();
-    if (!table_has(fd)) {
-        return real.__vdprintf_chk(fd, flag, format, args);
-    }
-    return print_or_forward(fd, real.vdprintf, format, args);
-}
-
-INTERPOSE int
-__dprintf_chk(int fd, int flag, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int result = __vdprintf_chk(fd, flag, format, args);
     va_end(args);
     return result;
 }

@@ -297,13 +297,13 @@ splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t len,
 }
 
 INTERPOSE ssize_t
-sendfile64(int fd, int in, off64_t *offset, size_t len)
+sendfile(int fd, int in, off_t *offset, size_t len)
 {
     real_need();
     GOVERNED_SCOPE *source = unconnected_acquire(in);
     GOVERNED_SCOPE *sink = unconnected_acquire(fd);
     if (source == NULL && sink == NULL) {
-        return real.sendfile64(fd, in, offset, len);
+        return real.sendfile(fd, in, offset, len);
     }
     int errno_before = errno;
     ssize_t result = -EINVAL; /* as from one socket to another */
@@ -318,5 +318,4 @@ sendfile64(int fd, int in, off64_t *offset, size_t len)
 }
 
 _Static_assert(sizeof(off_t) == sizeof(off64_t), "64-bit only");
-INTERPOSE ssize_t sendfile(int fd, int in, off_t *offset, size_t len)
-    __attribute__((alias("sendfile64")));
+INTERPOSE_ALIAS(sendfile64, sendfile);

@@ -9,6 +9,7 @@
 
 #define ACQUIRE_read unconnected_acquire
 #define ACQUIRE_write unconnected_acquire
+#define ACQUIRE_fortify unconnected_acquire
 #define ACQUIRE_socket table_acquire /* moves no data */
 #define WITH_HANDLE(...) (handle, __VA_ARGS__)
 #define SLOW static __attribute__((noinline, cold))
@@ -37,6 +38,8 @@
 
 #include "shim/interpose/calls.def"
 
-INTERPOSE_ALIAS(__read, read);
-INTERPOSE_ALIAS(__write, write);
-INTERPOSE_ALIAS(__send, send);
+INTERPOSE_GLIBC_ALIAS(__read, read);
+INTERPOSE_GLIBC_ALIAS(__write, write);
+INTERPOSE_GLIBC_ALIAS(__send, send);
+INTERPOSE_GLIBC_ALIAS(preadv64v2, preadv2);
+INTERPOSE_GLIBC_ALIAS(pwritev64v2, pwritev2);

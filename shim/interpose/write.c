@@ -33,13 +33,6 @@ governed_pwritev2(struct handle *handle, int fd, const struct iovec *iov, int co
 }
 
 ssize_t
-governed_pwritev64v2(struct handle *handle, int fd, const struct iovec *iov, int count,
-                     off64_t offset, int flags)
-{
-    return governed_pwritev2(handle, fd, iov, count, offset, flags);
-}
-
-ssize_t
 governed_send(struct handle *handle, int fd, const void *buf, size_t len, int flags)
 {
     struct iovec iov = {(void *)buf, len};
@@ -52,7 +45,7 @@ governed_sendmsg(struct handle *handle, int fd, const struct msghdr *msg, int fl
     if (!memory_is_there(msg)) {
         return -EFAULT;
     }
-    if (msg->msg_iovlen > IOV_MAX) {
+    if ((size_t)msg->msg_iovlen > IOV_MAX) {
         return -EMSGSIZE;
     }
     return io_write(handle, fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
@@ -119,13 +112,12 @@ are_harmless(const struct mmsghdr *msgs, unsigned count, int flags)
     return harmless;
 }
 
-INTERPOSE int
-sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
+static int
+send_each(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
-    real_need();
     GOVERNED_SCOPE *handle = acquire(fd, flags);
     if (handle == NULL && are_harmless(msgs, count, flags)) {
-        return real.sendmmsg(fd, msgs, count, flags);
+        return real.sendmmsg(fd, msgs, count, (LIBC_MMSG_FLAGS)flags);
     }
     int errno_before = errno;
     unsigned done = 0;
@@ -144,4 +136,11 @@ sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
         }
     }
     return (int)real_way_out(done > 0 ? (ssize_t)done : result, errno_before);
+}
+
+INTERPOSE int
+sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, LIBC_MMSG_FLAGS flags)
+{
+    real_need();
+    return send_each(fd, msgs, count, (int)flags);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/libc/libc.h"
 #include "shim/session/audit_line.h"
 #include "shim/session/audit_rate.h"
 #include "shim/session/audit_sink.h"

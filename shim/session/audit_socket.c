@@ -57,7 +57,7 @@ reconnect(int fd)
 bool
 audit_socket_send(int fd, struct iovec *parts, size_t count)
 {
-    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = (LIBC_MSG_COUNT)count};
     enum { FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
     ssize_t n = system_calls.sendmsg(fd, &message, FLAGS);
     if (n < 0 && errno != EAGAIN && errno != EMSGSIZE && errno != ENOBUFS &&

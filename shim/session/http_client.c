@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/libc/libc.h"
 #include "shim/session/session.h"
 #include "shim/session/system.h"
 #include "shim/session/table.h"

@@ -11,6 +11,7 @@
 
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "shim/libc/libc.h"
 #include "shim/session/chain.h"
 #include "shim/session/pool.h"
 #include "shim/session/system.h"
@@ -60,9 +61,9 @@ end_for_others(int memfd)
 static bool
 is_at_rest(const struct session *session)
 {
-    return session->lock.__data.__lock == 0 &&
-           session->record.rx.lock.__data.__lock == 0 &&
-           session->record.tx.lock.__data.__lock == 0;
+    return LIBC_MUTEX_IS_FREE(&session->lock) &&
+           LIBC_MUTEX_IS_FREE(&session->record.rx.lock) &&
+           LIBC_MUTEX_IS_FREE(&session->record.tx.lock);
 }
 
 /*
@@ -144,7 +145,7 @@ fill(struct session *to, const struct session *from)
         return result;
     }
     to->magic = SESSION_MAGIC;
-    to->layout = sizeof(*to);
+    to->layout = SESSION_LAYOUT;
     to->cookie = from->cookie;
     atomic_store(&to->nonblocking, -1);
     holder_add(&to->holders, session_self());

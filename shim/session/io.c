@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "shim/libc/libc.h"
 #include "shim/record/fail.h"
 #include "shim/session/metrics.h"
 #include "shim/session/permissive.h"

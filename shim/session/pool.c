@@ -346,7 +346,7 @@ pool_is_session(int memfd)
            system_calls.fcntl(memfd, F_GET_SEALS) >= 0 && /* in memory, not on a disk */
            st.st_size == (off_t)slab_len(1) &&
            pread(memfd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-           head.magic == SESSION_MAGIC && head.layout == sizeof(struct session);
+           head.magic == SESSION_MAGIC && head.layout == SESSION_LAYOUT;
 }
 
 size_t

@@ -100,7 +100,7 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
                      handle->conn.tx_buffer);
     handle->ruling = ruling_copy(ruling);
     session->magic = SESSION_MAGIC;
-    session->layout = sizeof(*session);
+    session->layout = SESSION_LAYOUT;
     snprintf(session->rule, sizeof(session->rule), "%s", rule->name);
     if (rule->identity != NULL) {
         snprintf(session->own_serial, sizeof(session->own_serial), "%s",

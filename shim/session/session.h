@@ -19,6 +19,7 @@
 
 #include "config/material.h"
 #include "config/policy.h"
+#include "shim/libc/libc.h"
 #include "shim/record/record.h"
 #include "shim/session/audit.h"
 #include "shim/session/generation.h"
@@ -58,6 +59,8 @@ struct metrics_open; /* metrics_layout.h */
 struct handshake;    /* wolfSSL's part; private to the process that drives */
 
 #define SESSION_MAGIC 0x736c746dU /* "mtls" */
+/* Locks are another thing to another C library. */
+#define SESSION_LAYOUT ((uint32_t)sizeof(struct session) + LIBC_SESSION_MARK)
 
 /* Shared over fork and exec; no pointers. */
 struct session {

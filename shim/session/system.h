@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "shim/libc/libc.h"
+
 struct system_calls {
     ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
     ssize_t (*send)(int fd, const void *buf, size_t len, int flags);
@@ -28,7 +30,7 @@ struct system_calls {
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*fcntl)(int fd, int command, ...);
     int (*dup3)(int fd, int copy, int flags);
-    int (*ioctl)(int fd, unsigned long request, ...);
+    int (*ioctl)(int fd, LIBC_IOCTL_REQUEST request, ...);
     int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
     int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
     int (*epoll_ctl)(int epfd, int op, int fd, struct epoll_event *event);

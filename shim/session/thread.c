@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "shim/libc/libc.h"
+
 int
 thread_start(void *(*run)(void *context), void *context, size_t stack_len,
              pthread_t *thread)
@@ -22,7 +24,7 @@ thread_start(void *(*run)(void *context), void *context, size_t stack_len,
 }
 
 /* Who copies the process goes first, or threads in turn could keep it waiting. */
-static pthread_rwlock_t rest_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static pthread_rwlock_t rest_lock = LIBC_RWLOCK_WRITER_FIRST;
 
 void
 thread_works(void)
@@ -51,5 +53,5 @@ thread_release(void)
 void
 thread_forked(void)
 {
-    rest_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    rest_lock = (pthread_rwlock_t)LIBC_RWLOCK_WRITER_FIRST;
 }

@@ -17,8 +17,9 @@
 struct step {
     const char *path;
     const char *role; /* "" or "its interpreter " */
-    const struct target_elf *library;
-    const char *loader;
+    const struct target_library *libraries;
+    size_t count;
+    const struct target_library *chosen; /* for the first binary; NULL before that */
     struct target_refusal *refusal;
     const char *program; /* what the user named: begins each message */
 };
@@ -72,10 +73,26 @@ same_file(const char *a, const char *b)
            sa.st_ino == sb.st_ino;
 }
 
-static int
-check_elf(const struct step *step, int fd, const struct target_elf *elf)
+/* The library for the C library that the program is linked with; NULL: there is none. */
+static const struct target_library *
+library_for(const struct step *step, const struct target_elf *elf)
 {
-    if (!target_elf_same_machine(elf, step->library)) {
+    for (size_t i = 0; i < step->count; i++) {
+        /* The loader of another glibc could fail to load the library, and goes on then.
+         */
+        if (same_file(elf->loader, step->libraries[i].elf.loader)) {
+            return &step->libraries[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+check_elf(struct step *step, int fd, const struct target_elf *elf)
+{
+    const struct target_library *library;
+
+    if (!target_elf_same_machine(elf, &step->libraries[0].elf)) {
         return deny(step, -ENOEXEC, "other_machine",
                     "is for another kind of processor (or word size) than "
                     "libmtls_shim.so",
@@ -89,14 +106,16 @@ check_elf(const struct step *step, int fd, const struct target_elf *elf)
         return deny(step, -ENOEXEC, "no_loader",
                     "needs a loader that is not there: ", elf->loader);
     }
-    if (strstr(elf->loader, "/ld-musl-") != NULL) {
+    library = library_for(step, elf);
+    if (library == NULL) {
         return deny(step, -ENOEXEC, "other_libc",
-                    "uses another C library (musl) than libmtls_shim.so: ", elf->loader);
+                    target_library_is_musl(elf->loader)
+                        ? "uses another C library (musl) than libmtls_shim.so: "
+                        : "uses another C library than libmtls_shim.so: ",
+                    elf->loader);
     }
-    /* The loader of another glibc could fail to load the library, and goes on then. */
-    if (!same_file(elf->loader, step->loader)) {
-        return deny(step, -ENOEXEC, "other_libc",
-                    "uses another C library than libmtls_shim.so: ", elf->loader);
+    if (step->chosen == NULL) {
+        step->chosen = library;
     }
     if (elf->is_go) {
         return deny(step, -ENOEXEC, "go",
@@ -112,7 +131,7 @@ check_elf(const struct step *step, int fd, const struct target_elf *elf)
  * (script filled in), -E... when it is refused.
  */
 static int
-check_file(const struct step *step, struct target_script *script)
+check_file(struct step *step, struct target_script *script)
 {
     char head[TARGET_SCRIPT_LINE];
     struct target_elf elf;
@@ -186,13 +205,14 @@ next_interpreter(const struct step *step, const struct target_script *script,
 }
 
 int
-target_check(const char *path, const struct target_elf *library, const char *loader,
-             const struct target_visitor *visitor, struct target_refusal *refusal)
+target_check(const char *path, const struct target_library *libraries, size_t count,
+             const struct target_visitor *visitor, const struct target_library **chosen,
+             struct target_refusal *refusal)
 {
     struct target_script script;
     char current[PATH_MAX];
     char env_argument[TARGET_SCRIPT_LINE] = "";
-    struct step step = {current, "", library, loader, refusal, path};
+    struct step step = {current, "", libraries, count, NULL, refusal, path};
     int scripts = 0;
 
     snprintf(current, sizeof(current), "%s", path);
@@ -214,6 +234,7 @@ target_check(const char *path, const struct target_elf *library, const char *loa
                 memcpy(env_argument, script.argument, sizeof(env_argument));
             }
         } else {
+            *chosen = step.chosen;
             return rc;
         }
         if (rc != 0) {

@@ -73,12 +73,17 @@ t_signals(void)
 
 static timer_t signal_timer;
 
+/* Its name in timer_create(2), which not every version of glibc has. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 void
 t_signal_every(int number, int ms)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
     struct timespec period = {ms / 1000, ms % 1000 * 1000000L};
-    event._sigev_un._tid = gettid();
+    event.sigev_notify_thread_id = gettid();
     timer_create(CLOCK_MONOTONIC, &event, &signal_timer);
     timer_settime(signal_timer, 0, &(struct itimerspec){period, period}, NULL);
 }

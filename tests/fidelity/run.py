@@ -33,8 +33,9 @@ import certs  # noqa: E402
 import procs  # noqa: E402
 
 BUILD = os.path.join(procs.ROOT, os.environ.get("BUILD", "build"))
-FIDELITY = os.path.join(BUILD, "tests", "fidelity", "fidelity")
-MTLS_RUN = os.path.join(BUILD, "bin", "mtls-run")
+# Another build of the scenarios, and who has the library for it: tests/container.
+FIDELITY = os.environ.get("FIDELITY", os.path.join(BUILD, "tests", "fidelity", "fidelity"))
+MTLS_RUN = os.environ.get("MTLS_RUN", os.path.join(BUILD, "bin", "mtls-run"))
 AT_ONCE = 6        # variants, half of them; most of the time they wait
 # For one variant: tests/run gives the whole file TEST_TIMEOUT.
 SECONDS = int(os.environ.get("TEST_TIMEOUT", "600")) / 2 - 20

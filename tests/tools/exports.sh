@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/tap.sh"
 
 library=$BUILD/lib/libmtls_shim.so
+tables=("$ROOT/shim/interpose/calls.def" "$ROOT/shim/interpose/calls_glibc.def")
 
 # The newest glibc that it may need: images with an older one cannot use it. Whatever is
 # newer belongs in shim/libc: in the list of older versions, or among what is missing there.
@@ -13,7 +14,7 @@ newest_allowed=GLIBC_2.17
 
 # The names of the table's rows; a row may span lines.
 interposed() {
-    sed -zE 's:/[*]([^*]|[*]+[^*/])*[*]+/::g' "$ROOT/shim/interpose/calls.def" | tr '\n' ' ' |
+    cat "${tables[@]}" | sed -zE 's:/[*]([^*]|[*]+[^*/])*[*]+/::g' | tr '\n' ' ' |
         grep -oE 'CALL(_FD|_VARIADIC|_ALIAS)?\([^,()]*,[^,()]*,[[:space:]]*[A-Za-z_][A-Za-z0-9_]*' |
         sed 's/.*[[:space:],]//' | sort
 }
@@ -26,7 +27,7 @@ needed() { # [w]
         n = split($2, part, "@"); print part[1], (n > 1 ? part[n] : "none") }' | sort
 }
 
-rows=$(grep -cE '^CALL(_FD|_VARIADIC|_ALIAS)?\(' "$ROOT/shim/interpose/calls.def")
+rows=$(cat "${tables[@]}" | grep -cE '^CALL(_FD|_VARIADIC|_ALIAS)?\(')
 check "the table has rows" test "$rows" -ge 70
 same "every row of the table is read" "$rows" "$(interposed | wc -l)"
 same "no function is in the table twice" "" "$(interposed | uniq -d)"

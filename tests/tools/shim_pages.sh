@@ -37,8 +37,9 @@ options() {
         grep -vx MTLS_SHIM_TEXT_MAX
 }
 functions() {
-    sed -zE 's:/[*]([^*]|[*]+[^*/])*[*]+/::g' "$ROOT/shim/interpose/calls.def" | tr '\n' ' ' |
-        grep -oE 'CALL(_FD|_VARIADIC)?\([^,()]*,[^,()]*,[[:space:]]*[A-Za-z_][A-Za-z0-9_]*' |
+    cat "$ROOT"/shim/interpose/calls{,_glibc}.def |
+        sed -zE 's:/[*]([^*]|[*]+[^*/])*[*]+/::g' | tr '\n' ' ' |
+        grep -oE 'CALL(_FD|_VARIADIC|_ALIAS)?\([^,()]*,[^,()]*,[[:space:]]*[A-Za-z_][A-Za-z0-9_]*' |
         sed 's/.*[[:space:],]//' | grep -v '^__'
 }
 

@@ -37,7 +37,7 @@ make_open(struct session *session)
                                   &secrets, &secrets),
                      0);
     session->magic = SESSION_MAGIC;
-    session->layout = sizeof(*session);
+    session->layout = SESSION_LAYOUT;
     atomic_store(&session->state, SESSION_OPEN);
 }
 

@@ -85,13 +85,13 @@ enum mapped { MAPPED_NOT, MAPPED_LIBRARY, MAPPED_REPLACED, MAPPED_UNKNOWN };
 static void
 read_version(pid_t pid, const char *range, char version[TARGET_NOTE_MAX])
 {
-    char path[96];
-    struct target_elf elf;
+    struct target_library library;
 
-    snprintf(path, sizeof(path), "/proc/%d/map_files/%s", (int)pid, range);
+    snprintf(library.path, sizeof(library.path), "/proc/%d/map_files/%s", (int)pid,
+             range);
     version[0] = '\0';
-    if (run_preload_read(path, &elf) == 0) {
-        memcpy(version, elf.note, TARGET_NOTE_MAX);
+    if (target_library_read(&library) == 0) {
+        memcpy(version, library.elf.note, TARGET_NOTE_MAX);
     }
 }
 

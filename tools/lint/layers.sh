@@ -9,8 +9,8 @@ cd "$(dirname "$0")/../.."
 allowed() {
     case $1 in
     config | shim/record | shim/target | shim/libc) echo "" ;;
-    shim/session) echo "config shim/record" ;;
-    shim/interpose) echo "config shim/record shim/session shim/target shim" ;;
+    shim/session) echo "config shim/libc shim/record" ;;
+    shim/interpose) echo "config shim/libc shim/record shim/session shim/target shim" ;;
     tools/run) echo "config shim/target" ;;
     tools/ctl) echo "config shim/record shim/session shim/target tools/run" ;;
     *) echo "any" ;;

@@ -4,7 +4,7 @@
 #
 #   symbols.sh FILE...     objects and archives of the lower layers
 #
-# The names come from shim/interpose/calls.def; exceptions, each with its reason, from
+# The names come from shim/interpose/calls*.def; exceptions, each with its reason, from
 # symbols.allow beside this script.
 set -eu
 
@@ -20,7 +20,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # CALL(family, ret, name, (params), (args)) and its relatives; rows may span lines.
-tr '\n' ' ' <"$calls" | sed 's|/\*[^*]*\*/||g' |
+cat "${calls%.def}"*.def | tr '\n' ' ' | sed 's|/\*[^*]*\*/||g' |
     grep -oE '[A-Z_]*CALL[A-Z_]*\([^,()]*,[^,()]*,[[:space:]]*[a-z_][a-z0-9_]*' |
     sed 's/.*[[:space:],]//' | sort -u >"$work/names"
 if [ "$(wc -l <"$work/names")" -lt 10 ]; then

@@ -56,7 +56,7 @@ warn_of_version(const struct run_library *library)
     fprintf(errors,
             "mtls-run: warning: %s is of version %s, mtls-run of %s: was an "
             "installation or upgrade cut short?\n",
-            library->path, run_preload_version(library), MTLS_SHIM_VERSION);
+            library->file.path, run_preload_version(library), MTLS_SHIM_VERSION);
 }
 
 /* The version of what would be loaded: it is what counts. */
@@ -71,7 +71,7 @@ show_version(void)
         (void)say_refusal(&refusal);
         return TARGET_EXIT_OWN;
     }
-    printf("%s %s\n", library.path, run_preload_version(&library));
+    printf("%s %s\n", library.file.path, run_preload_version(&library));
     if (!run_preload_is_same(&library)) {
         fflush(stdout);
         warn_of_version(&library);
@@ -208,16 +208,18 @@ prepare(const struct options *options, const char *program)
     if (run_preload_find(&library, &refusal) != 0) {
         return say_refusal(&refusal);
     }
-    if (!run_preload_is_same(&library)) {
-        warn_of_version(&library);
-    }
     if (options->verbose) {
-        fprintf(errors, "mtls-run: library %s\nmtls-run: program %s\n", library.path,
-                program);
+        fprintf(errors, "mtls-run: program %s\n", program);
     }
     if (run_preload_check(program, &library, options->verbose ? &teller : NULL,
                           &refusal) != 0) {
         return say_refusal(&refusal);
+    }
+    if (!run_preload_is_same(&library)) {
+        warn_of_version(&library);
+    }
+    if (options->verbose) {
+        fprintf(errors, "mtls-run: library %s\n", library.file.path);
     }
     rc = policy_path(options->policy, policy);
     if (rc != 0) {
@@ -233,9 +235,9 @@ prepare(const struct options *options, const char *program)
                 program, problems, problems == 1 ? "" : "s", policy);
         return POLICY_EXIT_CONFIG;
     }
-    rc = set_environment(options, library.path, policy);
+    rc = set_environment(options, library.file.path, policy);
     if (rc != 0) {
-        fprintf(errors, "mtls-run: LD_PRELOAD=%s: %s\n", library.path,
+        fprintf(errors, "mtls-run: LD_PRELOAD=%s: %s\n", library.file.path,
                 rc == -EINVAL ? "the path may hold neither spaces nor colons"
                               : strerror(-rc));
         return TARGET_EXIT_OWN;

@@ -1,9 +1,6 @@
 #include "tools/run/preload.h"
 
-#include "shim/target/elf.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,20 +54,6 @@ own_folder(char folder[PATH_MAX])
 }
 
 int
-run_preload_read(const char *path, struct target_elf *elf)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc;
-
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = target_elf_read(fd, elf);
-    close(fd);
-    return rc;
-}
-
-int
 run_preload_find(struct run_library *library, struct target_refusal *refusal)
 {
     static const char *const places[] = {
@@ -92,8 +75,8 @@ run_preload_find(struct run_library *library, struct target_refusal *refusal)
         char place[PATH_MAX + 64];
 
         snprintf(place, sizeof(place), "%s/%s", self, places[i]);
-        if (resolve_folder(place, library->path)) {
-            library->unreadable = run_preload_read(library->path, &library->elf);
+        if (resolve_folder(place, library->file.path)) {
+            library->unreadable = target_library_read(&library->file);
             return 0;
         }
     }
@@ -108,9 +91,9 @@ run_preload_find(struct run_library *library, struct target_refusal *refusal)
 const char *
 run_preload_version(const struct run_library *library)
 {
-    bool is_told = library->unreadable == 0 && library->elf.note[0] != '\0';
+    bool is_told = library->unreadable == 0 && library->file.elf.note[0] != '\0';
 
-    return is_told ? library->elf.note : "unknown";
+    return is_told ? library->file.elf.note : "unknown";
 }
 
 bool
@@ -123,20 +106,33 @@ run_preload_is_same(const struct run_library *library)
 }
 
 int
-run_preload_check(const char *program, const struct run_library *library,
+run_preload_check(const char *program, struct run_library *library,
                   const struct target_visitor *visitor, struct target_refusal *refusal)
 {
+    static struct target_library libraries[TARGET_LIBRARIES];
+    const struct target_library *chosen = NULL;
+    size_t count = 1;
     int rc = library->unreadable;
 
-    if (rc == 0 && !library->elf.has_loader) {
+    if (rc == 0 && !library->file.elf.has_loader) {
         rc = -ELIBBAD; /* it names the one that it was built for */
     }
     if (rc != 0) {
-        target_refuse(refusal, rc, "library", "%s: %s", library->path, strerror(-rc));
+        target_refuse(refusal, rc, "library", "%s: %s", library->file.path,
+                      strerror(-rc));
         refusal->status = TARGET_EXIT_OWN;
         return rc;
     }
-    return target_check(program, &library->elf, library->elf.loader, visitor, refusal);
+    libraries[0] = library->file;
+    target_library_sibling(library->file.path, libraries[1].path);
+    if (libraries[1].path[0] != '\0' && target_library_read(&libraries[1]) == 0) {
+        count = TARGET_LIBRARIES;
+    }
+    rc = target_check(program, libraries, count, visitor, &chosen, refusal);
+    if (rc == 0) {
+        library->file = *chosen;
+    }
+    return rc;
 }
 
 /* Whether an entry of LD_PRELOAD is this library, perhaps another copy of it. */

@@ -8,15 +8,15 @@
 #include "shim/target/elf.h"
 #include "shim/target/find.h"
 
-#define RUN_PRELOAD_LIBRARY "libmtls_shim.so"
+#define RUN_PRELOAD_LIBRARY TARGET_LIBRARY_NAME
 
 /* The library, and what its headers say. */
 struct run_library {
-    char path[PATH_MAX];   /* absolute; its folder without links. Of a library that is a
-                              link, the link: it stays when the version behind it is
-                              replaced, and running programs go on to hand this path on */
-    struct target_elf elf; /* of use when unreadable is 0 */
-    int unreadable;        /* -E... */
+    struct target_library file; /* its folder without links. Of a library that is a link,
+                                   the link: it stays when the version behind it is
+                                   replaced, and running programs go on to hand this path
+                                   on. Headers are of use when unreadable is 0 */
+    int unreadable;             /* -E... */
 };
 
 /*
@@ -31,10 +31,6 @@ struct run_library {
 int run_preload_find(struct run_library *library, struct target_refusal *refusal)
     __attribute__((warn_unused_result));
 
-/* The headers of a file, which may be another copy of the library. Returns 0 or -E... */
-int run_preload_read(const char *path, struct target_elf *elf)
-    __attribute__((warn_unused_result));
-
 /* What the library says of itself: its version, and what is linked into it. "unknown" for
  * one that does not say. Lives as long as the library. */
 const char *run_preload_version(const struct run_library *library);
@@ -44,16 +40,16 @@ bool run_preload_is_same(const struct run_library *library);
 
 /*
  * Checks that the library can be loaded into a program, as mtls-run does before it starts
- * one.
+ * one; or the one beside it that is for another C library.
  *
  *   program  in   from target_find_program()
- *   library  in   from run_preload_find()
+ *   library  i/o  from run_preload_find(); which of the two is to be loaded
  *   visitor  in   NULL = nobody is told of interpreters
  *   refusal  out  filled in on failure
  *
  * Returns  0, or -E... with refusal->status 125, 126 or 127.
  */
-int run_preload_check(const char *program, const struct run_library *library,
+int run_preload_check(const char *program, struct run_library *library,
                       const struct target_visitor *visitor,
                       struct target_refusal *refusal) __attribute__((warn_unused_result));
 
