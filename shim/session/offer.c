@@ -4,61 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/der.h"
 #include "config/groups.h"
 #include "config/sigalgs.h"
+#include "shim/session/hello_read.h"
 #include "shim/session/suite.h"
 
 enum {
     TLS_1_2 = 0x0303,
     TLS_1_3 = 0x0304,
-    EXTENSION_GROUPS = 10,
-    EXTENSION_SIGNATURES = 13,
-    EXTENSION_VERSIONS = 43,
     LIST_LEN = 44, /* for one of three lists */
 };
-
-/* Numbers of the registry, two bytes each, as they are on the wire. */
-struct offer {
-    struct der_span versions, suites, groups, signatures;
-    uint16_t legacy_version;
-};
-
-/* ---- reading a ClientHello -----------------------------------------------------------
- */
-
-/* Takes a vector off what is left, behind its length in so many bytes. */
-static bool
-take(struct der_span *rest, size_t length_len, struct der_span *vector)
-{
-    size_t len = 0;
-    if (rest->len < length_len) {
-        return false;
-    }
-    for (size_t i = 0; i < length_len; i++) {
-        len = len << 8 | rest->at[i];
-    }
-    rest->at += length_len;
-    rest->len -= length_len;
-    if (len > rest->len) {
-        return false;
-    }
-    *vector = (struct der_span){rest->at, len};
-    rest->at += len;
-    rest->len -= len;
-    return true;
-}
-
-static bool
-skip(struct der_span *rest, size_t len)
-{
-    if (rest->len < len) {
-        return false;
-    }
-    rest->at += len;
-    rest->len -= len;
-    return true;
-}
 
 static unsigned
 number_at(struct der_span list, size_t i)
@@ -66,45 +21,13 @@ number_at(struct der_span list, size_t i)
     return (unsigned)list.at[i] << 8 | list.at[i + 1];
 }
 
-static void
-read_extensions(struct der_span list, struct offer *offer)
-{
-    struct der_span body;
-    while (list.len > 2) {
-        unsigned kind = number_at(list, 0);
-        if (!skip(&list, 2) || !take(&list, 2, &body)) {
-            return;
-        }
-        if (kind == EXTENSION_GROUPS) {
-            (void)take(&body, 2, &offer->groups);
-        } else if (kind == EXTENSION_SIGNATURES) {
-            (void)take(&body, 2, &offer->signatures);
-        } else if (kind == EXTENSION_VERSIONS) {
-            (void)take(&body, 1, &offer->versions);
-        }
-    }
-}
-
 static bool
-read_hello(struct der_span record, struct offer *offer)
+read_offer(const uint8_t *record, size_t len, struct hello_client *offer)
 {
-    enum { RECORD_HEADER = 5, HANDSHAKE = 22, CLIENT_HELLO = 1, RANDOM = 32 };
+    enum { CLIENT_HELLO = 1 };
     struct der_span body;
-    struct der_span list;
-    if (record.len < RECORD_HEADER + 1 || record.at[0] != HANDSHAKE ||
-        record.at[RECORD_HEADER] != CLIENT_HELLO || !skip(&record, RECORD_HEADER + 1) ||
-        !take(&record, 3, &body) || body.len < 2) {
-        return false;
-    }
-    offer->legacy_version = (uint16_t)number_at(body, 0);
-    if (!skip(&body, 2 + RANDOM) || !take(&body, 1, &list) ||
-        !take(&body, 2, &offer->suites) || !take(&body, 1, &list)) {
-        return false;
-    }
-    if (take(&body, 2, &list)) {
-        read_extensions(list, offer);
-    }
-    return true;
+    return hello_read_record((struct der_span){record, len}, CLIENT_HELLO, &body) &&
+           hello_read_client(body, offer);
 }
 
 /* ---- words
@@ -182,7 +105,7 @@ version_name(unsigned number)
 }
 
 static void
-put(const struct offer *offer, enum reason reason, char text[OFFER_LEN])
+put(const struct hello_client *offer, enum reason reason, char text[OFFER_LEN])
 {
     if (reason == REASON_VERSION_MISMATCH) {
         const uint8_t legacy[] = {(uint8_t)(offer->legacy_version >> 8),
@@ -212,10 +135,9 @@ put(const struct offer *offer, enum reason reason, char text[OFFER_LEN])
 void
 offer_of_peer(const uint8_t *record, size_t len, enum reason reason, char text[OFFER_LEN])
 {
-    struct offer offer;
-    memset(&offer, 0, sizeof(offer));
+    struct hello_client offer;
     text[0] = '\0';
-    if (read_hello((struct der_span){record, len}, &offer)) {
+    if (read_offer(record, len, &offer)) {
         put(&offer, reason, text);
     }
 }
@@ -288,7 +210,7 @@ offer_of_identity(const struct policy_identity *identity, enum reason reason,
     uint8_t suites[NUMBERS_MAX];
     uint8_t groups[NUMBERS_MAX];
     uint8_t signatures[NUMBERS_MAX];
-    struct offer offer;
+    struct hello_client offer;
     memset(&offer, 0, sizeof(offer));
     for (unsigned version = identity->max_version; version >= identity->min_version;
          version--) {
@@ -313,7 +235,7 @@ holds(struct der_span list, unsigned number)
 
 /* RFC 8446 section 4.2.1: without the extension, the field's version or an older one. */
 static bool
-has_our_version(const struct offer *offer, const struct policy_identity *identity)
+has_our_version(const struct hello_client *offer, const struct policy_identity *identity)
 {
     if (offer->versions.len == 0) {
         return identity->min_version == TLS_1_2 && offer->legacy_version >= TLS_1_2;
@@ -328,7 +250,7 @@ has_our_version(const struct offer *offer, const struct policy_identity *identit
 }
 
 static bool
-has_our_group(const struct offer *offer, const struct policy_identity *identity)
+has_our_group(const struct hello_client *offer, const struct policy_identity *identity)
 {
     uint8_t numbers[NUMBERS_MAX];
     struct der_span ours = {NULL, 0};
@@ -345,9 +267,8 @@ enum reason
 offer_check_client(const uint8_t *record, size_t len,
                    const struct policy_identity *identity)
 {
-    struct offer offer;
-    memset(&offer, 0, sizeof(offer));
-    if (!read_hello((struct der_span){record, len}, &offer)) {
+    struct hello_client offer;
+    if (!read_offer(record, len, &offer)) {
         return REASON_NONE;
     }
     if (!has_our_version(&offer, identity)) {
@@ -356,34 +277,16 @@ offer_check_client(const uint8_t *record, size_t len,
     return has_our_group(&offer, identity) ? REASON_NONE : REASON_CIPHER_MISMATCH;
 }
 
-/* RFC 8446 section 4.1.3. */
 unsigned
 offer_version_of_server(struct der_span record)
 {
-    enum { RECORD_HEADER = 5, HANDSHAKE = 22, SERVER_HELLO = 2, RANDOM = 32 };
+    enum { SERVER_HELLO = 2 };
+    struct hello_server server;
     struct der_span body;
-    struct der_span list;
-    if (record.len < RECORD_HEADER + 1 || record.at[0] != HANDSHAKE ||
-        record.at[RECORD_HEADER] != SERVER_HELLO || !skip(&record, RECORD_HEADER + 1) ||
-        !take(&record, 3, &body) || body.len < 2) {
-        return 0;
-    }
-    unsigned version = number_at(body, 0);
-    if (!skip(&body, 2 + RANDOM) || !take(&body, 1, &list) || !skip(&body, 3) ||
-        !take(&body, 2, &list)) {
-        return version;
-    }
-    struct der_span value;
-    while (list.len > 2) {
-        unsigned kind = number_at(list, 0);
-        if (!skip(&list, 2) || !take(&list, 2, &value)) {
-            break;
-        }
-        if (kind == EXTENSION_VERSIONS && value.len == 2) {
-            version = number_at(value, 0);
-        }
-    }
-    return version;
+    return hello_read_record(record, SERVER_HELLO, &body) &&
+                   hello_read_server(body, &server)
+               ? server.version
+               : 0;
 }
 
 enum reason

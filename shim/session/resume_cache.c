@@ -8,6 +8,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "config/der.h"
+#include "shim/session/hello_read.h"
 
 struct place {
     uint64_t number; /* 0 = free; else the greater the younger */
@@ -118,26 +119,6 @@ resume_cache_put(const uint8_t key[RESUME_CACHE_KEY_LEN],
     return number;
 }
 
-/* Takes a vector behind a length of len_len bytes. */
-static bool
-take_vector(struct der_span *rest, size_t len_len, struct der_span *vector)
-{
-    size_t len = 0;
-    if (rest->len < len_len) {
-        return false;
-    }
-    for (size_t i = 0; i < len_len; i++) {
-        len = len << 8 | rest->at[i];
-    }
-    if (rest->len - len_len < len) {
-        return false;
-    }
-    *vector = (struct der_span){rest->at + len_len, len};
-    rest->at += len_len + len;
-    rest->len -= len_len + len;
-    return true;
-}
-
 static uint32_t
 get32(const uint8_t *at)
 {
@@ -156,8 +137,8 @@ fill(struct ticket_session *session, const uint8_t *body, size_t len)
         return;
     }
     struct der_span rest = {body + FIXED_LEN, len - FIXED_LEN};
-    if (!take_vector(&rest, 1, &nonce) || !take_vector(&rest, 2, &ticket) ||
-        !take_vector(&rest, 2, &extensions) || rest.len != 0 ||
+    if (!hello_read_vector(&rest, 1, &nonce) || !hello_read_vector(&rest, 2, &ticket) ||
+        !hello_read_vector(&rest, 2, &extensions) || rest.len != 0 ||
         nonce.len > sizeof(session->nonce) || ticket.len == 0 ||
         ticket.len > sizeof(session->ticket)) {
         return;

@@ -1,6 +1,7 @@
 #include "tools/ctl/probe_watch.h"
 
 #include "shim/record/protect.h"
+#include "shim/session/hello_read.h"
 #include "shim/session/suite.h"
 
 #include <string.h>
@@ -22,82 +23,22 @@ enum message {
     FINISHED = 20,
 };
 
-enum extension { CERTIFICATE_AUTHORITIES = 47, SUPPORTED_VERSIONS = 43, KEY_SHARE = 51 };
-
-/* ---- reading ----------------------------------------------------------------------- */
-
-/* Takes a number of so many bytes off the front; false when it is not there. */
-static bool
-take_number(struct der_span *rest, size_t bytes, size_t *number)
-{
-    if (rest->len < bytes) {
-        return false;
-    }
-    *number = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        *number = *number << 8 | rest->at[i];
-    }
-    rest->at += bytes;
-    rest->len -= bytes;
-    return true;
-}
-
-/* Takes a part that comes behind its length of so many bytes. */
-static bool
-take_part(struct der_span *rest, size_t bytes, struct der_span *part)
-{
-    size_t len;
-
-    if (!take_number(rest, bytes, &len) || len > rest->len) {
-        return false;
-    }
-    *part = (struct der_span){rest->at, len};
-    rest->at += len;
-    rest->len -= len;
-    return true;
-}
-
-static bool
-skip(struct der_span *rest, size_t len)
-{
-    if (rest->len < len) {
-        return false;
-    }
-    rest->at += len;
-    rest->len -= len;
-    return true;
-}
+enum { EXTENSION_CERTIFICATE_AUTHORITIES = 47 };
 
 /* ---- messages ---------------------------------------------------------------------- */
 
 static void
 read_hello(struct probe_watch *watch, struct der_span body)
 {
-    struct der_span part;
-    struct der_span extensions;
-    size_t version;
-    size_t suite;
-    size_t type;
-    size_t number;
+    struct hello_server server;
 
-    if (!take_number(&body, 2, &version) || !skip(&body, 32) ||
-        !take_part(&body, 1, &part) || !take_number(&body, 2, &suite) ||
-        !skip(&body, 1)) {
+    if (!hello_read_server(body, &server) || server.suite == 0) {
         watch->done = true;
         return;
     }
-    if (!take_part(&body, 2, &extensions)) {
-        extensions.len = 0;
-    }
-    while (take_number(&extensions, 2, &type) && take_part(&extensions, 2, &part)) {
-        if (type == SUPPORTED_VERSIONS && take_number(&part, 2, &number)) {
-            version = number;
-        } else if (type == KEY_SHARE && take_number(&part, 2, &number)) {
-            watch->group = (uint16_t)number;
-        }
-    }
-    watch->version = (uint16_t)version;
-    watch->suite = (uint16_t)suite;
+    watch->version = server.version;
+    watch->suite = server.suite;
+    watch->group = server.group != 0 ? server.group : watch->group;
 }
 
 static void
@@ -105,7 +46,8 @@ read_issuers(struct probe_watch *watch, struct der_span list)
 {
     struct der_span name;
 
-    while (watch->issuer_count < PROBE_ISSUERS_MAX && take_part(&list, 2, &name)) {
+    while (watch->issuer_count < PROBE_ISSUERS_MAX &&
+           hello_read_vector(&list, 2, &name)) {
         watch->issuers[watch->issuer_count++] = name;
     }
 }
@@ -120,20 +62,22 @@ read_request(struct probe_watch *watch, struct der_span body)
     watch->asked = true;
     if (watch->version != 0x0304) {
         /* types, signature schemes, names */
-        if (take_part(&body, 1, &part) && take_part(&body, 2, &part) &&
-            take_part(&body, 2, &part)) {
+        if (hello_read_vector(&body, 1, &part) && hello_read_vector(&body, 2, &part) &&
+            hello_read_vector(&body, 2, &part)) {
             read_issuers(watch, part);
         }
         return;
     }
-    if (!take_part(&body, 1, &part) || !take_part(&body, 2, &extensions)) {
+    if (!hello_read_vector(&body, 1, &part) ||
+        !hello_read_vector(&body, 2, &extensions)) {
         return;
     }
-    while (take_number(&extensions, 2, &type) && take_part(&extensions, 2, &part)) {
-        if (type == CERTIFICATE_AUTHORITIES) {
+    while (hello_read_number(&extensions, 2, &type) &&
+           hello_read_vector(&extensions, 2, &part)) {
+        if (type == EXTENSION_CERTIFICATE_AUTHORITIES) {
             struct der_span names;
 
-            if (take_part(&part, 2, &names)) {
+            if (hello_read_vector(&part, 2, &names)) {
                 read_issuers(watch, names);
             }
         }
@@ -147,12 +91,13 @@ read_certificates(struct probe_watch *watch, struct der_span body)
     struct der_span list;
     struct der_span part;
 
-    if ((is_13 && !take_part(&body, 1, &part)) || !take_part(&body, 3, &list)) {
+    if ((is_13 && !hello_read_vector(&body, 1, &part)) ||
+        !hello_read_vector(&body, 3, &list)) {
         return;
     }
-    while (watch->cert_count < PROBE_CERTS_MAX && take_part(&list, 3, &part)) {
+    while (watch->cert_count < PROBE_CERTS_MAX && hello_read_vector(&list, 3, &part)) {
         watch->certs[watch->cert_count++] = part;
-        if (is_13 && !take_part(&list, 2, &part)) {
+        if (is_13 && !hello_read_vector(&list, 2, &part)) {
             break;
         }
     }
@@ -166,8 +111,8 @@ read_key_exchange(struct probe_watch *watch, struct der_span body)
     size_t type;
     size_t group;
 
-    if (take_number(&body, 1, &type) && type == NAMED_CURVE &&
-        take_number(&body, 2, &group)) {
+    if (hello_read_number(&body, 1, &type) && type == NAMED_CURVE &&
+        hello_read_number(&body, 2, &group)) {
         watch->group = (uint16_t)group;
     }
 }
@@ -213,7 +158,7 @@ add_messages(struct probe_watch *watch, const uint8_t *data, size_t len)
         struct der_span body;
         size_t type;
 
-        if (!take_number(&rest, 1, &type) || !take_part(&rest, 3, &body)) {
+        if (!hello_read_number(&rest, 1, &type) || !hello_read_vector(&rest, 3, &body)) {
             break;
         }
         read_message(watch, type, body);
