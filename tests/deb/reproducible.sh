@@ -1,6 +1,7 @@
 #!/bin/bash
-# What the package is built of does not tell where it was built: mtls-run, with the
-# package's flags and the wolfSSL at hand, in two folders, with another umask and locale.
+# What the package is built of does not tell where it was built: the library and the tools,
+# with the package's flags and the wolfSSL at hand, in two folders, with another umask and
+# locale.
 set -euo pipefail
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
@@ -17,15 +18,18 @@ build() {
     (
         cd "$1"
         eval "$(dpkg-buildflags --export=sh)"
-        BUILD=build make -j2 build/bin/mtls-run >build.log 2>&1 || tail -n 5 build.log
+        BUILD=build make -j2 all >build.log 2>&1 || tail -n 5 build.log
     )
 }
 
 check "wolfSSL is there" test -f "$BUILD/wolfssl/install/lib/libwolfssl.a"
 build "$TMP/one"
 (umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 build "$TMP/another/place")
-check "both were built alike" cmp "$TMP/one/build/bin/mtls-run" \
-    "$TMP/another/place/build/bin/mtls-run"
-same "no folder is in it" "" "$(strings "$TMP/one/build/bin/mtls-run" | grep -F "$TMP" || true)"
+for product in bin/mtls-run bin/mtlsctl lib/libmtls_shim.so; do
+    check "$product was built alike" cmp "$TMP/one/build/$product" \
+        "$TMP/another/place/build/$product"
+    same "no folder is in $product" "" \
+        "$(strings -a "$TMP/one/build/$product" | grep -F "$TMP" || true)"
+done
 
 finish
