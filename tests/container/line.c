@@ -2,14 +2,11 @@
  * A server of lines and a client of it, plain TCP, to be built for any C library.
  *
  *   line serve MODE PORT COUNT [PROGRAM]
- *       gives back each line of COUNT connections. MODE: block, thread, poll, epoll, fork,
- *       stdio, or exec: starts PROGRAM for each, as inetd does
- *   line inetd
- *       the same for the connection on fds 0 and 1, by stdio
- *   line talk HOST PORT COUNT
- *       sends COUNT lines, one after the other, and reads each back
- *   line run HOW COMMAND
- *       has a shell run the command. HOW: exec, system, popen, spawn
+ *       gives back each line of COUNT connections. MODE: block, thread, poll, epoll,
+ * fork, stdio, or exec: starts PROGRAM for each, as inetd does line inetd the same for
+ * the connection on fds 0 and 1, by stdio line talk HOST PORT COUNT sends COUNT lines,
+ * one after the other, and reads each back line run HOW COMMAND has a shell run the
+ * command. HOW: exec, system, popen, spawn
  */
 #include <errno.h>
 #include <netdb.h>
