@@ -83,55 +83,88 @@ is_repeated(const struct draft_setting *setting, const struct draft_item *item)
     return false;
 }
 
-/* Returns whether a suite may stand in the list; the versions grow to hold its own. */
-static bool
-check_cipher(struct build *build, const struct draft_setting *setting,
-             const struct draft_item *item, unsigned *oldest, unsigned *newest)
-{
-    const struct suites_entry *suite = suites_find(item->text);
+/* A list of names that an identity may have. */
+struct name_list {
+    const char *key;
+    bool (*is_known)(const char *name);
+    const char *complaint; /* about a name that is not */
+};
 
-    if (suite == NULL) {
-        build_problem(build, item->line,
-                      "ciphers: '%s' is no cipher suite that mtls-shim speaks",
-                      item->text);
-        return false;
+static bool
+is_cipher(const char *name)
+{
+    return suites_find(name) != NULL;
+}
+
+static bool
+is_group(const char *name)
+{
+    return groups_find(name) != NULL;
+}
+
+static bool
+is_signature_algorithm(const char *name)
+{
+    return sigalgs_find(name) != NULL;
+}
+
+/* Returns the names, in the order of the file and with a NULL behind them. NULL when the
+ * section has no such list, or a name may not stand in it: that is a problem then. */
+static const char **
+read_names(struct build *build, const struct draft_section *section,
+           const struct name_list *list)
+{
+    const struct draft_setting *setting = draft_get(section, list->key);
+    const char **names;
+    bool is_good = true;
+    size_t count = 0;
+
+    if (value_text(setting) == NULL) {
+        return NULL;
     }
-    if (is_repeated(setting, item)) {
-        build_problem(build, item->line, "ciphers: '%s' again", item->text);
-        return false;
+    names = build_alloc(build, setting->count + 1, sizeof(*names));
+    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
+         item = item->next) {
+        if (!list->is_known(item->text)) {
+            build_problem(build, item->line, "%s: '%s' is %s", list->key, item->text,
+                          list->complaint);
+            is_good = false;
+        } else if (is_repeated(setting, item)) {
+            build_problem(build, item->line, "%s: '%s' again", list->key, item->text);
+            is_good = false;
+        }
+        names[count++] = item->text;
     }
-    *newest = suite->version > *newest ? suite->version : *newest;
-    *oldest = suite->version < *oldest ? suite->version : *oldest;
-    return true;
+    return is_good ? names : NULL;
 }
 
 static void
 set_ciphers(struct build *build, const struct draft_section *section,
             struct policy_identity *identity)
 {
-    const struct draft_setting *setting = draft_get(section, "ciphers");
-    const char **names;
+    static const struct name_list list = {"ciphers", is_cipher,
+                                          "no cipher suite that mtls-shim speaks"};
+    const char **names = read_names(build, section, &list);
+    int line = names != NULL ? draft_get(section, list.key)->line : 0;
     unsigned newest = 0;
     unsigned oldest = TLS_1_3 + 1;
-    bool good = true;
-    size_t count = 0;
 
-    if (value_text(setting) == NULL) {
+    if (names == NULL) {
         return;
     }
-    names = build_alloc(build, setting->count + 1, sizeof(*names));
-    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
-         item = item->next) {
-        names[count++] = item->text;
-        good = check_cipher(build, setting, item, &oldest, &newest) && good;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        unsigned version = suites_find(names[i])->version;
+
+        newest = version > newest ? version : newest;
+        oldest = version < oldest ? version : oldest;
     }
-    if (good && names != NULL && newest < identity->min_version) {
-        build_problem(build, setting->line,
+    if (newest < identity->min_version) {
+        build_problem(build, line,
                       "ciphers: none of them is for TLS 1.3, and min_version is 1.3");
-    } else if (good && names != NULL && oldest > identity->max_version) {
-        build_problem(build, setting->line,
+    } else if (oldest > identity->max_version) {
+        build_problem(build, line,
                       "ciphers: none of them is for TLS 1.2, and max_version is 1.2");
-    } else if (good && names != NULL && newest < identity->max_version) {
+    } else if (newest < identity->max_version) {
         /* Two ends would agree on TLS 1.3 first, and then have no suite for it. */
         identity->max_version = (uint16_t)newest;
     }
@@ -142,52 +175,20 @@ static void
 set_groups(struct build *build, const struct draft_section *section,
            struct policy_identity *identity)
 {
-    const struct draft_setting *setting = draft_get(section, "groups");
-    const char **names;
-    size_t count = 0;
+    static const struct name_list list = {"groups", is_group,
+                                          "no group that mtls-shim speaks"};
 
-    if (value_text(setting) == NULL) {
-        return;
-    }
-    names = build_alloc(build, setting->count + 1, sizeof(*names));
-    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
-         item = item->next) {
-        if (groups_find(item->text) == NULL) {
-            build_problem(build, item->line,
-                          "groups: '%s' is no group that mtls-shim speaks", item->text);
-        } else if (is_repeated(setting, item)) {
-            build_problem(build, item->line, "groups: '%s' again", item->text);
-        }
-        names[count++] = item->text;
-    }
-    identity->groups = names;
+    identity->groups = read_names(build, section, &list);
 }
 
 static void
 set_signature_algorithms(struct build *build, const struct draft_section *section,
                          struct policy_identity *identity)
 {
-    const struct draft_setting *setting = draft_get(section, "signature_algorithms");
-    const char **names;
-    size_t count = 0;
+    static const struct name_list list = {"signature_algorithms", is_signature_algorithm,
+                                          "none that mtls-shim takes"};
 
-    if (value_text(setting) == NULL) {
-        return;
-    }
-    names = build_alloc(build, setting->count + 1, sizeof(*names));
-    for (struct draft_item *item = setting->items; names != NULL && item != NULL;
-         item = item->next) {
-        if (sigalgs_find(item->text) == NULL) {
-            build_problem(build, item->line,
-                          "signature_algorithms: '%s' is none that mtls-shim takes",
-                          item->text);
-        } else if (is_repeated(setting, item)) {
-            build_problem(build, item->line, "signature_algorithms: '%s' again",
-                          item->text);
-        }
-        names[count++] = item->text;
-    }
-    identity->signature_algorithms = names;
+    identity->signature_algorithms = read_names(build, section, &list);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "shim/interpose/library.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/wait.h"
+#include "shim/session/audit.h"
 #include "shim/target/check.h"
 
 int
@@ -31,8 +32,8 @@ exec_portable(int fd)
     }
     int memfd = state == SESSION_OPEN ? session_portable(handle, fd) : -EAGAIN;
     if (memfd < 0) {
-        govern_warn("a governed connection cannot be passed on: its handshake is not "
-                    "done, or there is no memory or descriptor for it");
+        audit_warn("a governed connection cannot be passed on: its handshake is not "
+                   "done, or there is no memory or descriptor for it");
     }
     return memfd < 0 ? -EACCES : memfd;
 }
@@ -45,7 +46,7 @@ is_loadable(const char *file, char *const env[], char library[PATH_MAX])
     struct target_refusal refusal;
     library[0] = '\0';
     if (environment_is_off(env)) {
-        govern_warn("exec was refused a governed connection: MTLS_SHIM=off");
+        audit_warn("exec was refused a governed connection: MTLS_SHIM=off");
         return false;
     }
     if (target_find_program(file, program, &refusal) != 0) {
@@ -55,11 +56,11 @@ is_loadable(const char *file, char *const env[], char library[PATH_MAX])
         char words[400];
         snprintf(words, sizeof(words),
                  "a governed connection cannot go to this program: %.300s", refusal.text);
-        govern_warn(words);
+        audit_warn(words);
         return false;
     }
     if (library[0] != '\0') {
-        govern_warn("a governed connection cannot go to a program of another C library");
+        audit_warn("a governed connection cannot go to a program of another C library");
         return false;
     }
     return true;
@@ -200,8 +201,8 @@ keeps_library(const char *file, char *const env[])
         target_find_program(file, program, &refusal) != 0) {
         return true; /* what is not there is not started */
     }
-    govern_warn("exec was refused: the library's file is gone, and what is started would "
-                "be in plaintext");
+    audit_warn("exec was refused: the library's file is gone, and what is started would "
+               "be in plaintext");
     return false;
 }
 
@@ -222,7 +223,7 @@ choose_library(const char *file, char *const env[], char library[PATH_MAX])
         strcmp(refusal.code, "other_libc") != 0) {
         return 0;
     }
-    govern_warn("exec was refused: the program is of another C library, and there is no "
+    audit_warn("exec was refused: the program is of another C library, and there is no "
                 "library for that");
     return -EACCES;
 }

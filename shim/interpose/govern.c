@@ -237,7 +237,7 @@ govern_allows_fastopen(int fd)
         policy_direction_is_plaintext(generation_policy(generation), POLICY_OUTBOUND)) {
         return true;
     }
-    govern_warn("MSG_FASTOPEN was refused: data would leave before TLS protects it");
+    audit_warn("MSG_FASTOPEN was refused: data would leave before TLS protects it");
     return false;
 }
 
@@ -278,13 +278,4 @@ govern_again(const struct generation *generation, const struct handle *handle)
         .dialled_name = session->dialled_name[0] != '\0' ? session->dialled_name : NULL,
     };
     return find_rule(policy, &query, session->uid);
-}
-
-void
-govern_warn(const char *words)
-{
-    struct audit_record line = AUDIT_RECORD_INIT;
-    line.event = AUDIT_WARNING;
-    line.detail = words;
-    audit_write(&line);
 }

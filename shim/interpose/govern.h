@@ -55,7 +55,4 @@ struct ruling govern_rule_named(const char *name, bool is_server);
 const struct policy_rule *govern_again(const struct generation *generation,
                                        const struct handle *handle);
 
-/* One line in the audit log about what was refused. */
-void govern_warn(const char *words);
-
 #endif

@@ -150,12 +150,9 @@ open_metrics(const struct policy *policy)
     char words[512];
     int result = metrics_start(policy, process.program, process.service);
     if (result < 0) {
-        struct audit_record line = AUDIT_RECORD_INIT;
         snprintf(words, sizeof(words), "metrics_dir %s: %s; nothing is counted",
                  policy->metrics_dir, strerror(-result));
-        line.event = AUDIT_WARNING;
-        line.detail = words;
-        audit_write(&line);
+        audit_warn(words);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "shim/interpose/governed.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/unconnected.h"
+#include "shim/session/audit.h"
 #include "shim/session/pool.h"
 
 #define STAND_IN_NAME "mtls-shim-stand-in"
@@ -263,8 +264,8 @@ unpack(int fd, int memfd, int flags)
 {
     GOVERNED_SCOPE *handle = handle_of(fd, memfd);
     if (handle == NULL || fd_govern(fd, handle) < 0) {
-        govern_warn("a governed connection that another process passed could not be "
-                    "taken over");
+        audit_warn("a governed connection that another process passed could not be "
+                   "taken over");
         (void)real.shutdown(fd, SHUT_RDWR);
         real.close(fd);
         return false;

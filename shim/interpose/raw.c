@@ -7,6 +7,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/governed.h"
 #include "shim/interpose/load.h"
+#include "shim/session/audit.h"
 
 #include <linux/aio_abi.h>
 #include <linux/sched.h>
@@ -63,7 +64,7 @@ refuse_io_uring(long number, const long a[ARGUMENTS])
     if (!load_process()->is_on) {
         return pass(number, a);
     }
-    govern_warn("io_uring_setup was refused: it would go around the library");
+    audit_warn("io_uring_setup was refused: it would go around the library");
     errno = ENOSYS;
     return -1;
 }

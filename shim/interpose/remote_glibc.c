@@ -7,6 +7,7 @@
 #include "shim/interpose/govern.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/real.h"
+#include "shim/session/audit.h"
 
 static bool
 is_refused(void)
@@ -18,7 +19,7 @@ is_refused(void)
     if (policy_direction_is_plaintext(generation_policy(generation), POLICY_OUTBOUND)) {
         return false;
     }
-    govern_warn("rcmd or rexec was refused: libc connects by itself, in plaintext");
+    audit_warn("rcmd or rexec was refused: libc connects by itself, in plaintext");
     errno = EACCES;
     return true;
 }

@@ -138,6 +138,15 @@ audit_write(const struct audit_record *record)
 }
 
 void
+audit_warn(const char *words)
+{
+    struct audit_record line = AUDIT_RECORD_INIT;
+    line.event = AUDIT_WARNING;
+    line.detail = words;
+    audit_write(&line);
+}
+
+void
 audit_flush(bool is_end)
 {
     int error = errno;

@@ -94,6 +94,9 @@ int audit_open(const struct policy *policy, const char *program, const char *ser
  */
 void audit_write(const struct audit_record *record);
 
+/* Writes a warning that is about the process alone. words are in the detail. */
+void audit_warn(const char *words);
+
 /*
  * Tells how many lines of each event were left out, where no line of it has come since.
  *

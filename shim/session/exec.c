@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/record/lock.h"
 #include "shim/session/import.h"
 #include "shim/session/pool.h"
 #include "shim/session/recheck.h"
@@ -37,7 +38,7 @@ move_content(struct handle *to, struct handle *from, int fd)
 {
     struct session *new = to->session;
     memcpy(new, from->session, sizeof(*new));
-    int result = session_init_lock(new);
+    int result = record_lock_init(&new->lock);
     if (result == 0) {
         result = record_move(&to->conn, &from->conn, fd);
     }

@@ -126,50 +126,6 @@ generation_new(struct shared_policy *shared)
     return generation;
 }
 
-struct generation *
-generation_load(const char *path, bool may_be_lost, struct policy_report *report)
-{
-    if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
-        problem_add(report, path, 0, "wolfSSL does not start");
-        return NULL;
-    }
-    resume_start();
-    struct shared_policy *shared = load_policy(path, report);
-    struct generation *generation = shared != NULL ? generation_new(shared) : NULL;
-    if (generation == NULL) {
-        return NULL;
-    }
-    const struct policy *policy = shared->policy;
-    bool whole = true;
-    for (size_t i = 0; i < policy->identity_count; i++) {
-        generation->contexts[i] =
-            context_load(policy, &policy->identities[i], may_be_lost, report);
-        whole = whole && generation->contexts[i] != NULL;
-    }
-    if (!whole) {
-        generation_unref(generation);
-        return NULL;
-    }
-    return generation;
-}
-
-struct generation *
-generation_renew(const struct generation *old, struct context *const *contexts)
-{
-    const struct policy *policy = generation_policy(old);
-    atomic_fetch_add(&old->shared->refs, 1);
-    struct generation *generation = generation_new(old->shared);
-    for (size_t i = 0; i < policy->identity_count; i++) {
-        if (generation == NULL) {
-            context_unref(contexts[i]);
-        } else {
-            generation->contexts[i] =
-                contexts[i] != NULL ? contexts[i] : context_ref(old->contexts[i]);
-        }
-    }
-    return generation;
-}
-
 static bool
 same_path(const char *a, const char *b)
 {
@@ -194,25 +150,29 @@ find_same(const struct generation *old, const struct policy_identity *identity)
     return NULL;
 }
 
+/* What an identity has, by its files; old (or NULL): what of it may be taken over. */
 static struct context *
 succeed(const struct generation *old, const struct policy *policy,
-        const struct policy_identity *identity, struct policy_report *report)
+        const struct policy_identity *identity, bool may_be_lost,
+        struct policy_report *report)
 {
-    const struct context *same = find_same(old, identity);
-    struct context *context = same != NULL
-                                  ? context_renew(same, policy, identity, report)
-                                  : context_load(policy, identity, false, report);
-    if (context != NULL && same != NULL) {
+    const struct context *same = old != NULL ? find_same(old, identity) : NULL;
+    if (same == NULL) {
+        return context_load(policy, identity, may_be_lost, report);
+    }
+    struct context *context = context_renew(same, policy, identity, report);
+    if (context != NULL) {
         context_prepare(context, same);
     }
     return context;
 }
 
-struct generation *
-generation_replace(const struct generation *old, struct policy_report *report)
+/* Reads the policy and all its identities; NULL when anything is wrong. */
+static struct generation *
+read_all(const char *path, const struct generation *old, bool may_be_lost,
+         struct policy_report *report)
 {
-    struct shared_policy *shared =
-        load_policy(generation_policy(old)->absolute_path, report);
+    struct shared_policy *shared = load_policy(path, report);
     struct generation *generation = shared != NULL ? generation_new(shared) : NULL;
     if (generation == NULL) {
         return NULL;
@@ -220,7 +180,8 @@ generation_replace(const struct generation *old, struct policy_report *report)
     const struct policy *policy = shared->policy;
     bool whole = true;
     for (size_t i = 0; i < policy->identity_count; i++) {
-        generation->contexts[i] = succeed(old, policy, &policy->identities[i], report);
+        generation->contexts[i] =
+            succeed(old, policy, &policy->identities[i], may_be_lost, report);
         whole = whole && generation->contexts[i] != NULL;
     }
     if (!whole) {
@@ -228,6 +189,40 @@ generation_replace(const struct generation *old, struct policy_report *report)
         return NULL;
     }
     return generation;
+}
+
+struct generation *
+generation_load(const char *path, bool may_be_lost, struct policy_report *report)
+{
+    if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
+        problem_add(report, path, 0, "wolfSSL does not start");
+        return NULL;
+    }
+    resume_start();
+    return read_all(path, NULL, may_be_lost, report);
+}
+
+struct generation *
+generation_renew(const struct generation *old, struct context *const *contexts)
+{
+    const struct policy *policy = generation_policy(old);
+    atomic_fetch_add(&old->shared->refs, 1);
+    struct generation *generation = generation_new(old->shared);
+    for (size_t i = 0; i < policy->identity_count; i++) {
+        if (generation == NULL) {
+            context_unref(contexts[i]);
+        } else {
+            generation->contexts[i] =
+                contexts[i] != NULL ? contexts[i] : context_ref(old->contexts[i]);
+        }
+    }
+    return generation;
+}
+
+struct generation *
+generation_replace(const struct generation *old, struct policy_report *report)
+{
+    return read_all(generation_policy(old)->absolute_path, old, false, report);
 }
 
 void

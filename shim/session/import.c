@@ -12,6 +12,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/libc/libc.h"
+#include "shim/record/lock.h"
 #include "shim/session/chain.h"
 #include "shim/session/pool.h"
 #include "shim/session/system.h"
@@ -140,7 +141,7 @@ copy_text(char *to, const char *from, size_t size)
 static int
 fill(struct session *to, const struct session *from)
 {
-    int result = session_init_lock(to);
+    int result = record_lock_init(&to->lock);
     if (result < 0) {
         return result;
     }

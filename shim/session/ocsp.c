@@ -209,7 +209,6 @@ warn(const struct ocsp_asker *asker, const struct ocsp_answer *answer,
      const struct failure *why)
 {
     struct failure words;
-    struct audit_record line = AUDIT_RECORD_INIT;
     uint32_t kind =
         hash_text(hash_text(0x811c9dc5U, asker->identity->name), answer->words);
     if (!is_due(kind)) {
@@ -217,9 +216,7 @@ warn(const struct ocsp_asker *asker, const struct ocsp_answer *answer,
     }
     failure_set(&words, why->reason, "let in all the same (ocsp = soft): %.120s",
                 why->detail);
-    line.event = AUDIT_WARNING;
-    line.detail = words.detail;
-    audit_write(&line);
+    audit_warn(words.detail);
 }
 
 static void

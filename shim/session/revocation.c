@@ -19,13 +19,10 @@ warn_once(const char *issuer)
         return;
     }
     struct failure words;
-    struct audit_record line = AUDIT_RECORD_INIT;
     failure_set(&words, REASON_CRL_EXPIRED,
                 "the revocation list of %.60s is out of date, and used all the same",
                 issuer);
-    line.event = AUDIT_WARNING;
-    line.detail = words.detail;
-    audit_write(&line);
+    audit_warn(words.detail);
 }
 
 int

@@ -192,12 +192,8 @@ start(void)
         started = true;
     }
     if (!running) {
-        struct audit_record line = AUDIT_RECORD_INIT;
-        line.event = AUDIT_WARNING;
-        line.detail =
-            "the service thread could not be started; handshakes go on only while "
-            "the program reads or writes";
-        audit_write(&line);
+        audit_warn("the service thread could not be started; handshakes go on only while "
+                   "the program reads or writes");
         running = true; /* said once */
     }
 }

@@ -13,6 +13,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 #include "shim/record/fail.h"
+#include "shim/record/lock.h"
 #include "shim/session/context.h"
 #include "shim/session/handshake.h"
 #include "shim/session/metrics.h"
@@ -67,29 +68,13 @@ session_unlock(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
-int
-session_init_lock(struct session *session)
-{
-    pthread_mutexattr_t attr;
-    int error = pthread_mutexattr_init(&attr);
-    if (error != 0) {
-        return -error;
-    }
-    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
-    error = pthread_mutex_init(&session->lock, &attr);
-    pthread_mutexattr_destroy(&attr);
-    return -error;
-}
-
 static int
 init_session(struct handle *handle, int fd, bool is_server, bool connecting,
              const struct ruling *ruling, const char *name)
 {
     const struct policy_rule *rule = ruling->rule;
     struct session *session = handle->session;
-    int result = session_init_lock(session);
+    int result = record_lock_init(&session->lock);
     if (result == 0) {
         result = record_init(&session->record);
     }
@@ -172,19 +157,18 @@ session_new_handshake(struct handle *handle, struct failure *failure)
     return -EACCES;
 }
 
-static void
-log_denied(const struct session *session, const struct policy_rule *rule,
-           const struct failure *failure)
+struct audit_record
+session_line(const struct session *session, enum audit_event event)
 {
     struct audit_record line = AUDIT_RECORD_INIT;
-    line.event = AUDIT_DENIED;
-    line.rule = rule->name;
-    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
+    line.event = event;
+    line.rule = session->rule;
     line.has_direction = true;
+    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
     line.local = &session->local.any;
     line.remote = &session->remote.any;
-    line.failure = failure;
-    audit_write(&line);
+    line.dialled_name = session->dialled_name;
+    return line;
 }
 
 static int
@@ -199,7 +183,9 @@ begin(struct handle *handle)
     int result = session_new_handshake(handle, &failure);
     session_fork_leave();
     if (result == -EACCES) {
-        log_denied(handle->session, rule, &failure);
+        struct audit_record line = session_line(handle->session, AUDIT_DENIED);
+        line.failure = &failure;
+        audit_write(&line);
     }
     return result;
 }
@@ -337,14 +323,7 @@ session_log(const struct handle *handle, enum audit_event event,
 {
     const struct session *session = handle->session;
     const struct suite *suite = suite_by_number(session->cipher);
-    struct audit_record line = AUDIT_RECORD_INIT;
-    line.event = event;
-    line.rule = session->rule;
-    line.has_direction = true;
-    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    line.local = &session->local.any;
-    line.remote = &session->remote.any;
-    line.dialled_name = session->dialled_name;
+    struct audit_record line = session_line(session, event);
     line.peer = &session->peer;
     line.failure = failure;
     line.own_serial = session->own_serial;

@@ -322,12 +322,12 @@ session_is_settled(const struct session *session)
     return state == SESSION_OPEN || state == SESSION_PLAINTEXT;
 }
 
-/* Prepares session->lock. Returns 0 or -errno. */
-int session_init_lock(struct session *session);
-
 /* Takes and gives back session->lock. Returns 0, or -EDEADLK from a signal handler. */
 int session_lock(struct session *session);
 void session_unlock(struct session *session);
+
+/* Begins a line of the audit log about a session: which, and between whom. */
+struct audit_record session_line(const struct session *session, enum audit_event event);
 
 /* One line of the audit log about a session. */
 void session_log(const struct handle *handle, enum audit_event event,

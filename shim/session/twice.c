@@ -50,14 +50,7 @@ twice_check(const struct session *session, const struct iovec *iov, int count)
         !is_first(session->rule)) {
         return;
     }
-    struct audit_record line = AUDIT_RECORD_INIT;
-    line.event = AUDIT_WARNING;
-    line.rule = session->rule;
-    line.has_direction = true;
-    line.direction = session->is_server ? POLICY_INBOUND : POLICY_OUTBOUND;
-    line.local = &session->local.any;
-    line.remote = &session->remote.any;
-    line.dialled_name = session->dialled_name;
+    struct audit_record line = session_line(session, AUDIT_WARNING);
     line.detail =
         "the program has TLS of its own here, which is encrypted once more: switch "
         "it off, or give the connection a rule with mode = plaintext";

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/record/lock.h"
 #include "shim/session/import.h"
 #include "shim/session/pool.h"
 #include "shim/session/system.h"
@@ -31,7 +32,7 @@ make_open(struct session *session)
 {
     struct record_secrets secrets = {.seq = 7};
     memset(session, 0, sizeof(*session));
-    assert_int_equal(session_init_lock(session), 0);
+    assert_int_equal(record_lock_init(&session->lock), 0);
     assert_int_equal(record_init(&session->record), 0);
     assert_int_equal(record_start(&session->record, 0x0304, RECORD_AES_128_GCM, 32,
                                   &secrets, &secrets),
