@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -49,6 +50,7 @@ take_each(struct field *field, int memfd)
     for (int round = 1; round <= ROUNDS; round++) {
         atomic_fetch_add(&field->ready, 1);
         while (atomic_load(&field->round) < round) {
+            sched_yield();
         }
         struct handle *handle = session_import(memfd);
         if (handle != NULL) {
