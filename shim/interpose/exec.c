@@ -224,7 +224,7 @@ choose_library(const char *file, char *const env[], char library[PATH_MAX])
         return 0;
     }
     audit_warn("exec was refused: the program is of another C library, and there is no "
-                "library for that");
+               "library for that");
     return -EACCES;
 }
 
