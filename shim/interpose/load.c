@@ -25,6 +25,7 @@
 #include "shim/session/audit_sink.h"
 #include "shim/session/command.h"
 #include "shim/session/generation.h"
+#include "shim/session/last_thread.h"
 #include "shim/session/metrics.h"
 #include "shim/session/ocsp_query.h"
 #include "shim/session/recheck.h"
@@ -196,6 +197,7 @@ load_fork_child(void)
     spawn_fork_child();
     names_fork_child();
     epoll_fork_child();
+    last_thread_main_is(service_wake);
 }
 
 /* For the library's own ends: what a name service does is not governed either. */
@@ -242,6 +244,7 @@ load_policy(void)
     wait_init();
     pthread_atfork(load_fork_prepare, load_fork_parent, load_fork_child);
     (void)at_quick_exit(session_close_all); /* the first is the last to be called */
+    last_thread_main_is(service_wake);
     process.is_on = true;
     recheck_rules.find = govern_again;
     reload_start(is_descendant);

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "shim/session/last_thread.h"
 #include "shim/session/pool.h"
 #include "shim/session/recheck.h"
 #include "shim/session/reload.h"
@@ -119,7 +120,37 @@ idle_ms(int64_t now)
     bool busy = watched != NULL || recheck_is_due();
     awake_until_ms = busy ? now + AWAKE_MS : awake_until_ms;
     sleeping = !busy && now >= awake_until_ms;
-    return !sleeping ? TICK_MS : atomic_load(&table_count) > 0 ? reload_wait_ms() : -1;
+    if (!sleeping) {
+        return TICK_MS;
+    }
+    if (last_thread_main_left()) {
+        return LAST_THREAD_LOOK_MS;
+    }
+    return atomic_load(&table_count) > 0 ? reload_wait_ms() : -1;
+}
+
+/* Whether the program's threads have all ended, and what ends the process is on its way:
+ * it does that as any other thread, so that this one may be needed again. */
+static bool
+is_left_alone(int64_t now)
+{
+    static int64_t looked;
+    if (!last_thread_main_left() || now - looked < LAST_THREAD_LOOK_MS) {
+        return false;
+    }
+    looked = now;
+    if (!last_thread_is_caller()) {
+        return false;
+    }
+    pthread_mutex_lock(&service_mutex);
+    bool leaves = !stopping && last_thread_exit(service_go_on) == 0;
+    if (leaves) {
+        sleeping = false;
+        running = false;
+        started = false;
+    }
+    pthread_mutex_unlock(&service_mutex);
+    return leaves;
 }
 
 static void *
@@ -135,7 +166,7 @@ serve(void *unused)
         int timeout = idle_ms(session_now_ms());
         bool rests = sleeping;
         pthread_mutex_unlock(&service_mutex);
-        if (stop) {
+        if (stop || is_left_alone(session_now_ms())) {
             return NULL;
         }
         if (rests) {

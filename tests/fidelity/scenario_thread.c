@@ -1,6 +1,8 @@
 /* Several threads on one connection. */
 #include "tests/fidelity/fidelity.h"
 
+#include <sys/wait.h>
+
 #define MANY (100 << 20)
 
 static char buf[1 << 16];
@@ -305,6 +307,53 @@ read_whole(struct t *t)
     t_meet(t);
 }
 
+/* ---- the main thread leaves -----------------------------------------------------------
+ */
+
+static void *
+echo_once(void *context)
+{
+    struct t *t = context;
+    char bytes[5];
+    pause_ms(30);
+    if (t_read_all(t, t->fd, bytes, sizeof(bytes)) == sizeof(bytes)) {
+        t_write_all(t, t->fd, bytes, sizeof(bytes));
+    }
+    return NULL;
+}
+
+/* A process ends with its last thread, by pthread_exit(3), and owes nothing then. */
+static void
+leave_by_main_thread(struct t *t)
+{
+    pthread_t thread;
+    int status = -1;
+    int tries = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (pthread_create(&thread, NULL, echo_once, t) != 0) {
+            _exit(1);
+        }
+        pthread_exit(NULL);
+    }
+    while (waitpid(pid, &status, WNOHANG) == 0 && tries < 200) {
+        pause_ms(20);
+        tries++;
+    }
+    t_say(t, "the process: %s", status == 0 ? "has ended" : "goes on, or failed");
+    (void)kill(pid, SIGKILL);
+    t_meet(t);
+}
+
+static void
+have_echoed(struct t *t)
+{
+    char bytes[5];
+    t_write_all(t, t->fd, "hello", 5);
+    t_bytes(t, bytes, (long)t_read_all(t, t->fd, bytes, sizeof(bytes)));
+    t_meet(t);
+}
+
 const struct scenario scenarios_thread[] = {
     {"thread.shutdown.read", just_wait, shut_reader, SHUT_RD, T_BLOCKING, NULL},
     {"thread.shutdown.both", just_wait, shut_reader, SHUT_RDWR, T_BLOCKING, NULL},
@@ -324,5 +373,8 @@ const struct scenario scenarios_thread[] = {
     {"thread.one_way", write_then_read, watch_one_way, 0, 0, NULL},
     {"thread.edges", read_whole, write_by_edges, 0, 0, NULL},
     {"thread.edges_fresh", read_whole, write_by_edges, 0, T_FRESH, NULL},
+    {"thread.main_leaves", have_echoed, leave_by_main_thread, 0, 0, NULL},
+    {"thread.main_leaves.accepting", leave_by_main_thread, have_echoed, 0, 0, NULL},
+    {"thread.main_leaves.fresh", have_echoed, leave_by_main_thread, 0, T_FRESH, NULL},
     {0},
 };
