@@ -15,6 +15,13 @@ governed_read(struct handle *handle, int fd, void *buf, size_t len)
     return io_read(handle, fd, &iov, 1, IO_FILE);
 }
 
+int
+governed_eventfd_read(struct handle *handle, int fd, eventfd_t *value)
+{
+    ssize_t result = governed_read(handle, fd, value, sizeof(*value));
+    return result == sizeof(*value) ? 0 : result < 0 ? (int)result : -EIO;
+}
+
 ssize_t
 governed_readv(struct handle *handle, int fd, const struct iovec *iov, int count)
 {

@@ -1,6 +1,8 @@
 /* Every writing call of libc in every state of a connection. */
 #include "tests/fidelity/fidelity.h"
 
+#include <sys/eventfd.h>
+
 static ssize_t
 call_writev(int fd, const void *buf, size_t len)
 {
@@ -220,6 +222,31 @@ give_after_reset(struct t *t)
         "write.reset." name, reset, give_after_reset, index, T_DIRECT, differs_reset     \
     }
 
+/* Libc's names for eight bytes at once, which need not be an eventfd's. */
+static void
+take_events(struct t *t)
+{
+    eventfd_t value = 0;
+    T(eventfd_read(t->fd, &value));
+    t_bytes(t, &value, sizeof(value));
+    t_meet(t);
+    T(eventfd_write(t->fd, value));
+    t_meet(t);
+}
+
+static void
+give_events(struct t *t)
+{
+    eventfd_t value = 0x6867666564636261;
+    T(eventfd_write(t->fd, value));
+    t_sent(t, t->fd);
+    t_meet(t);
+    t_meet(t);
+    t_await(t, t->fd, POLLIN);
+    T(eventfd_read(t->fd, &value));
+    t_bytes(t, &value, sizeof(value));
+}
+
 const struct scenario scenarios_write[] = {
     ROWS(0, "write", NULL, NULL, NULL),
     ROWS(1, "writev", NULL, NULL, NULL),
@@ -246,5 +273,6 @@ const struct scenario scenarios_write[] = {
     ROWS(20, "send_peek", NULL, NULL, NULL),
     ROWS(21, "send_errqueue", NULL, NULL, NULL),
     ROWS(22, "send_unknown_flag", NULL, NULL, NULL),
+    {"write.eventfd", take_events, give_events, 0, T_BLOCKING, NULL},
     {0},
 };
