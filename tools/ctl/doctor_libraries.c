@@ -1,6 +1,7 @@
 #include "tools/ctl/doctor_libraries.h"
 
 #include "config/file.h"
+#include "shim/target/library.h"
 #include "tools/ctl/doctor_elf.h"
 
 #include <elf.h>
@@ -151,6 +152,21 @@ search_cache(const struct search *search)
     return false;
 }
 
+/* musl's loader is its libc as well, and is in no cache. */
+static bool
+is_musl_itself(const char *program, const char *name)
+{
+    struct target_elf elf;
+    int fd = open(program, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool is_musl =
+        fd >= 0 && target_elf_read(fd, &elf) == 0 && target_library_is_musl(elf.loader);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_musl && strcmp(name, "libc.so") == 0;
+}
+
 /* ---- all of them ---------------------------------------------------------------- */
 
 static bool
@@ -216,7 +232,8 @@ add_needed(struct doctor_libraries *libraries, const char *owner_path,
         if (libraries->count == DOCTOR_LIBRARIES_MAX) {
             break;
         }
-        if (name[0] != '\0' && !is_known(libraries, name)) {
+        if (name[0] != '\0' && !is_known(libraries, name) &&
+            !is_musl_itself(search.program, name)) {
             bool found = search_all(&search, &owner, owner_path, program);
 
             add(libraries, name, found ? path : NULL);
