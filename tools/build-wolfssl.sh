@@ -85,7 +85,7 @@ fi
 make -s -j"$(nproc)" src/libwolfssl.la >>"$log" 2>&1 || fail
 make -s install-libLTLIBRARIES install-nobase_includeHEADERS install-data >>"$log" 2>&1 || fail
 # shellcheck disable=SC2086 # $CC and $flags are lists of words
-${CC:-cc} $flags -fPIC -I"$dir/install/include" -c "$here/wolfssl-random.c" \
+${CC:-cc} $flags -fPIC -I"$here/.." -I"$dir/install/include" -c "$here/wolfssl-random.c" \
     -o random-block.o >>"$log" 2>&1 || fail
 ar r "$dir/install/lib/libwolfssl.a" random-block.o >>"$log" 2>&1 || fail
 # What a session is to be resumed with has no other way in or out: session/ticket_wolfssl.c.

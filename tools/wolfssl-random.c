@@ -3,14 +3,14 @@
  * ours that a fork could copy, that must be wiped, or that has to be seeded and tested
  * for every connection; build-wolfssl.sh puts this into the archive.
  */
+#include "tools/wolfssl-random.h"
+
 #include <errno.h>
 #include <sys/random.h>
 
 #include <wolfssl/options.h> /* before all others of wolfSSL */
 
 #include <wolfssl/wolfcrypt/error-crypt.h>
-
-int wolfssl_random_block(unsigned char *block, unsigned len);
 
 /* CUSTOM_RAND_GENERATE_BLOCK of wolfssl/wolfcrypt/random.h: 0, or an error of
  * wolfCrypt's. */
