@@ -36,9 +36,9 @@ BUILD = os.path.join(procs.ROOT, os.environ.get("BUILD", "build"))
 # Another build of the scenarios, and who has the library for it: tests/container.
 FIDELITY = os.environ.get("FIDELITY", os.path.join(BUILD, "tests", "fidelity", "fidelity"))
 MTLS_RUN = os.environ.get("MTLS_RUN", os.path.join(BUILD, "bin", "mtls-run"))
-AT_ONCE = 6        # variants, half of them; most of the time they wait
+AT_ONCE = 4        # variants; most of the time they wait
 # For one variant: tests/run gives the whole file TEST_TIMEOUT.
-SECONDS = int(os.environ.get("TEST_TIMEOUT", "600")) / 2 - 20
+SECONDS = int(os.environ.get("TEST_TIMEOUT", "600")) - 50
 LINES_SHOWN = 12   # of a difference
 ONLY_1_2 = "min_version = 1.2\nciphers = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
