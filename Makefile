@@ -106,9 +106,10 @@ $(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(_CPPFLAGS) $(CPPFLAGS) $(_CFLAGS) $(CFLAGS) $(_LAST) -c -o $@ $<
 
-# Fortified headers would define the very functions that we do.
+# Fortified headers would define the very functions that we do, and libc's promise that its
+# own do not come back to the file that has called them (leaf) is not kept by ours.
 $(call objs,$(INTERPOSE_SRC)) $(patsubst %.c,$(BUILD)/musl/obj/%.o,$(INTERPOSE_MUSL_SRC)): \
-    private _LAST := -U_FORTIFY_SOURCE
+    private _LAST := -U_FORTIFY_SOURCE -D__leaf__=
 
 # ---- products ---------------------------------------------------------------------
 

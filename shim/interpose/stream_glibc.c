@@ -39,9 +39,7 @@ stream_allow(FILE *stream, bool reads, bool writes)
 
 static struct {
     FILE **place;
-    /* libc's own while ours is in its place. Volatile, for libc's headers promise that
-     * dup3(), which is ours, does not come back to this file (attribute leaf). */
-    FILE *volatile before;
+    FILE *before; /* libc's own while ours is in its place */
 } standard[] = {{&stdin, NULL}, {&stdout, NULL}, {&stderr, NULL}};
 
 /* What the stream before has not written yet is the new one's to write. */
