@@ -26,7 +26,7 @@ things >"$TMP/installed"
 listed=$(grep -vc '^#' tools/packaging/files)
 check "the list is long enough" test "$listed" -ge 20
 same "as many files as are listed, and nothing half done" "$((listed + 3))" "$(wc -l <"$TMP/installed")"
-same "modes" "" "$(grep -vE '^usr/(bin/mtls(-run|ctl)|lib/mtls-shim/entrypoint)  755$' "$TMP/installed" |
+same "modes" "" "$(grep -vE '^usr/(bin/mtls(-run|ctl)|libexec/mtls-shim/entrypoint)  755$' "$TMP/installed" |
     grep -vE ' (644|777)$' || true)"
 same "every link leads somewhere" "" "$(find "$root" -xtype l)"
 
@@ -53,9 +53,9 @@ printf '%s\n' '[shim]' 'log = none' 'default_inbound = deny' 'default_outbound =
 same "it is preloaded from there" "$root/usr/lib/mtls-shim/libmtls_shim.so" \
     "$("$root/usr/bin/mtls-run" -p "$TMP/p.ini" printenv LD_PRELOAD)"
 same "the entrypoint finds mtls-run" "$root/usr/lib/mtls-shim/libmtls_shim.so" \
-    "$(MTLS_SHIM_POLICY=$TMP/p.ini "$root/usr/lib/mtls-shim/entrypoint" printenv LD_PRELOAD)"
+    "$(MTLS_SHIM_POLICY=$TMP/p.ini "$root/usr/libexec/mtls-shim/entrypoint" printenv LD_PRELOAD)"
 same "... or starts the command untouched" "" \
-    "$(MTLS_SHIM=off "$root/usr/lib/mtls-shim/entrypoint" sh -c "echo \$LD_PRELOAD")"
+    "$(MTLS_SHIM=off "$root/usr/libexec/mtls-shim/entrypoint" sh -c "echo \$LD_PRELOAD")"
 # What is in demo/container and not for this list would be forgotten.
 same "all of the container's examples" "$(cd demo/container && find . -type f | sort)" \
     "$(cd "$root/usr/share/doc/mtls-shim/examples/container" && find . -type f | sort)"
