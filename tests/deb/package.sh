@@ -122,7 +122,7 @@ same "an exchange by mutual TLS" before "$(answered before)"
 same "... which the log has" spiffe "$(grep handshake_ok "$test/audit.jsonl" |
     grep -o 'URI:spiffe' | head -n 1 | cut -d: -f2)"
 same "... and the metrics" 1 "$(inside mtlsctl metrics -d /run/mtls-shim |
-    awk '/^mtls_shim_open_connections.*inbound/ { print $NF }')"
+    awk '/^mtls_shim_open_connections.*inbound/ { open += $NF } END { print open }')"
 
 # ---- upgraded ----------------------------------------------------------------------------------
 
