@@ -156,15 +156,12 @@ search_cache(const struct search *search)
 static bool
 is_musl_itself(const char *program, const char *name)
 {
-    struct target_elf elf;
-    int fd = open(program, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    bool is_musl =
-        fd >= 0 && target_elf_read(fd, &elf) == 0 && target_library_is_musl(elf.loader);
+    struct target_library self;
 
-    if (fd >= 0) {
-        close(fd);
-    }
-    return is_musl && strcmp(name, "libc.so") == 0;
+    return strcmp(name, "libc.so") == 0 &&
+           (size_t)snprintf(self.path, sizeof(self.path), "%s", program) <
+               sizeof(self.path) &&
+           target_library_read(&self) == 0 && target_library_is_musl(self.elf.loader);
 }
 
 /* ---- all of them ---------------------------------------------------------------- */
