@@ -155,6 +155,7 @@ read_checked(struct handle *handle, int fd, const struct iovec *iov, int count, 
 ssize_t
 io_read(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
+    pthread_testcancel(); /* as in every call of these; then only where we wait */
     ssize_t result = read_checked(handle, fd, iov, count, flags);
     return result < 0 ? session_tell_read(handle, result) : result;
 }
@@ -203,6 +204,7 @@ refusal(const struct iovec *iov, int count, ssize_t total, int flags)
 ssize_t
 io_write(struct handle *handle, int fd, const struct iovec *iov, int count, int flags)
 {
+    pthread_testcancel();
     if ((flags & MSG_FASTOPEN) != 0) {
         return -EISCONN;
     }

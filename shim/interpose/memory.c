@@ -5,8 +5,7 @@
 
 #include "shim/interpose/real.h"
 
-__thread uintptr_t memory_known[MEMORY_KNOWN_COUNT]
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+_Atomic uint32_t memory_known[MEMORY_KNOWN_COUNT];
 
 /*
  * A system call that reads eight bytes and then refuses: sigprocmask(2) takes the set
@@ -23,7 +22,9 @@ memory_ask(uintptr_t page)
                   errno != EFAULT);
     errno = errno_before;
     if (there) {
-        memory_known[page % MEMORY_KNOWN_COUNT] = ~page;
+        uint32_t block_1;
+        _Atomic uint32_t *place = memory_place(page, &block_1);
+        atomic_store_explicit(place, block_1, memory_order_relaxed);
     }
     return there;
 }

@@ -1,6 +1,7 @@
 #include "shim/interpose/real.h"
 
 #include <dlfcn.h>
+#include <sys/syscall.h>
 
 #include "shim/interpose/missing.h"
 #include "shim/record/record.h"
@@ -15,12 +16,25 @@ struct real real;
 #define CALL_VARIADIC(family, ret, name, params) FIND(name)
 #define CALL_ALIAS(family, target, name)
 
+/* By syscall(2), which is no cancellation point, as the functions of libc are. */
+static ssize_t
+recv_uncancelled(int fd, void *buf, size_t len, int flags)
+{
+    return real.syscall(SYS_recvfrom, fd, buf, len, flags, NULL, NULL);
+}
+
+static ssize_t
+send_uncancelled(int fd, const void *buf, size_t len, int flags)
+{
+    return real.syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
+}
+
 /* The layers below us must not come back through the wrappers. */
 static void
 lend_to_lower_layers(void)
 {
-    record_io.recv = real.recv;
-    record_io.sendmsg = real.sendmsg;
+    record_io.recv = recv_uncancelled;
+    record_io.send = send_uncancelled;
     record_io.shutdown = real.shutdown;
     system_calls.recv = real.recv;
     system_calls.send = real.send;

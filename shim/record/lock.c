@@ -1,6 +1,7 @@
 #include "shim/record/lock.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "shim/record/fail.h"
@@ -9,6 +10,8 @@
 
 /* Locks that this thread holds or is about to take, also of the code it interrupted. */
 static __thread volatile int depth __attribute__((tls_model("initial-exec")));
+
+static atomic_bool shields;
 
 int
 record_lock_init(pthread_mutex_t *mutex)
@@ -54,17 +57,40 @@ lock_soon(pthread_mutex_t *mutex)
     return err == ETIMEDOUT ? EDEADLK : err;
 }
 
+void
+record_lock_shield_threads(void)
+{
+    atomic_store(&shields, true);
+}
+
+static void
+shield(struct record_lock *lock)
+{
+    lock->shielded = atomic_load_explicit(&shields, memory_order_relaxed);
+    if (lock->shielded) {
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &lock->cancel_state);
+    }
+}
+
+static void
+unshield(const struct record_lock *lock)
+{
+    if (lock->shielded) {
+        pthread_setcancelstate(lock->cancel_state, NULL);
+    }
+}
+
 static int
 take(struct record_lock *lock, struct record_conn *conn, struct record_dir *dir, int fd,
      int (*take_mutex)(pthread_mutex_t *))
 {
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &lock->cancel_state);
+    shield(lock);
     depth++;
     int err = take_mutex(&dir->lock);
 
     if (err != 0 && err != EOWNERDEAD) {
         depth--;
-        pthread_setcancelstate(lock->cancel_state, NULL);
+        unshield(lock);
         return -err;
     }
     lock->held = &dir->lock;
@@ -95,6 +121,6 @@ record_lock_release(struct record_lock *lock)
         pthread_mutex_unlock(lock->held);
         lock->held = NULL;
         depth--;
-        pthread_setcancelstate(lock->cancel_state, NULL);
+        unshield(lock);
     }
 }

@@ -5,7 +5,9 @@
  * reads may have interrupted a write, so that its thread holds them the other way round.
  *
  * A thread is not cancelled while it holds one: bytes taken from the kernel and then lost
- * would break the stream.  Nobody blocks with a lock held, so that nobody waits for long.
+ * would break the stream.  Nothing that is called then is a cancellation point
+ * (pthreads(7)), and threads that may be cancelled anywhere are shielded.  Nobody blocks
+ * with a lock held, so that nobody waits for long.
  */
 #ifndef SHIM_RECORD_LOCK_H
 #define SHIM_RECORD_LOCK_H
@@ -14,6 +16,7 @@
 
 struct record_lock {
     pthread_mutex_t *held; /* NULL: none */
+    bool shielded;
     int cancel_state;
 };
 
@@ -21,6 +24,13 @@ struct record_lock {
 #define RECORD_LOCK_SCOPE __attribute__((cleanup(record_lock_release))) struct record_lock
 
 int record_lock_init(pthread_mutex_t *mutex); /* 0 or -errno */
+
+/*
+ * From now on whoever holds a lock cannot be cancelled at all: a thread is about to be of
+ * the type PTHREAD_CANCEL_ASYNCHRONOUS.  Without that the two calls of
+ * pthread_setcancelstate(3) would be a twentieth of what a small record costs.
+ */
+void record_lock_shield_threads(void);
 
 /*
  * Takes the lock of dir, which is one of conn's two.

@@ -28,7 +28,7 @@
 #define RECORD_PLAINTEXT_MAX 16384
 #define RECORD_HEADER_LEN 5
 #define RECORD_CIPHERTEXT_MAX (RECORD_HEADER_LEN + RECORD_PLAINTEXT_MAX + 256)
-#define RECORD_BATCH_COUNT 4 /* full records sealed per sendmsg */
+#define RECORD_BATCH_COUNT 4 /* full records sealed per send */
 #define RECORD_BATCH_PLAINTEXT_MAX (RECORD_BATCH_COUNT * RECORD_PLAINTEXT_MAX)
 
 /* Sizes of the two buffers that belong to a record; untouched pages cost nothing. */
@@ -44,10 +44,11 @@ enum record_suite {
     RECORD_CHACHA20_POLY1305,
 };
 
-/* The real system calls; each as its libc namesake. Filled in once, before any use. */
+/* The real system calls; each as its libc namesake, but no cancellation point: lock.h.
+ * Filled in once, before any use. */
 struct record_io {
     ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
-    ssize_t (*sendmsg)(int fd, const struct msghdr *msg, int flags);
+    ssize_t (*send)(int fd, const void *buf, size_t len, int flags);
     int (*shutdown)(int fd, int how);
 };
 extern struct record_io record_io;
@@ -246,11 +247,11 @@ size_t record_available(struct record_conn *conn, int fd);
  * Seals and sends plaintext without blocking: pending bytes first, then as many batches
  * as the kernel takes.  Bytes counted as accepted are either in the kernel or pending.
  *
- *   flags  in  flags for the real sendmsg (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
+ *   flags  in  flags for the real send (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
  *
  * Returns  > 0 bytes accepted (short: the kernel is full); 0 for a total length of 0;
  *          -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is
- *          raised here); -errno of sendmsg (sticky; for EPIPE the kernel raises SIGPIPE
+ *          raised here); -errno of send (sticky; for EPIPE the kernel raises SIGPIPE
  *          each time, as flags say); -EPROTO, -ECONNRESET when reading found the end;
  *          -EKEYEXPIRED TLS 1.2 has no more sequence numbers (sticky); -EDEADLK in a
  *          signal handler, as above; -ENOMEM for want of a staging area (not sticky).

@@ -17,12 +17,10 @@ ssize_t
 record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf, size_t len,
                   int flags)
 {
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t n;
 
     do {
-        n = record_io.sendmsg(fd, &msg, flags | MSG_DONTWAIT);
+        n = record_io.send(fd, buf, len, flags | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     if (n >= 0) {
         return n;

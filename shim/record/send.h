@@ -10,7 +10,7 @@
 /*
  * Gives the kernel sealed bytes, as many as it takes.
  *
- *   flags  in  for sendmsg; MSG_DONTWAIT is added
+ *   flags  in  for send; MSG_DONTWAIT is added
  *
  * Returns  how many it took; -errno: transient, or else tx's error from now on.
  */

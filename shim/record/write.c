@@ -34,9 +34,7 @@ ended(struct record_conn *conn, int fd, int flags)
     struct record_dir *tx = &conn->rec->tx;
 
     if (tx->error == -EPIPE) {
-        struct msghdr nothing = {0};
-
-        record_io.sendmsg(fd, &nothing, flags | MSG_DONTWAIT);
+        record_io.send(fd, NULL, 0, flags | MSG_DONTWAIT);
     }
     return tx->error != 0 ? tx->error : tx->closed ? -EPIPE : 0;
 }

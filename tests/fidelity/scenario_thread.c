@@ -154,6 +154,46 @@ cancel_writer(struct t *t)
     t_tell(t);
 }
 
+enum { STREAM = 400000 };
+
+/* Reads on and on where there is always something: it is cancelled all the same. */
+static void *
+read_on(void *context)
+{
+    struct call *call = context;
+    while (recv(call->t->fd, call->bytes, sizeof(call->bytes), 0) > 0) {
+        __atomic_store_n(&call->begun, true, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+/* What glibc's recv() had taken is lost, so that nothing can be said of the bytes. */
+static void
+cancel_in_stream(struct t *t)
+{
+    struct call call = {.t = t};
+    pthread_t thread;
+    void *result = NULL;
+    t_wait(t);
+    pthread_create(&thread, NULL, read_on, &call);
+    while (!__atomic_load_n(&call.begun, __ATOMIC_SEQ_CST)) {
+        sched_yield();
+    }
+    T(pthread_cancel(thread));
+    pthread_join(thread, &result);
+    t_say(t, "%s", result == PTHREAD_CANCELED ? "cancelled" : "not cancelled");
+    T(recv(t->fd, buf, 10, MSG_WAITALL));
+    t_tell(t);
+}
+
+static void
+give_stream(struct t *t)
+{
+    t_write_all(t, t->fd, t_data(STREAM, 1), STREAM); /* as much as a socket buffers */
+    t_tell(t);
+    t_wait(t);
+}
+
 /* ---- two threads read, one is served
  * ---------------------------------------------------------------- */
 
@@ -366,6 +406,8 @@ const struct scenario scenarios_thread[] = {
     {"thread.cancel.read", give_later, cancel_reader, 0, T_BLOCKING, NULL},
     {"thread.cancel.read_accepting", cancel_reader, give_later, 0, T_BLOCKING, NULL},
     {"thread.cancel.write", just_wait, cancel_writer, 0, T_BLOCKING | T_DIRECT, NULL},
+    {"thread.cancel.busy", give_stream, cancel_in_stream, 0, T_BLOCKING, NULL},
+    {"thread.cancel.busy_accepting", cancel_in_stream, give_stream, 0, T_BLOCKING, NULL},
     {"thread.two_readers", give_twice, two_readers, 0, T_BLOCKING, NULL},
     {"thread.both_ways", both_ways, both_ways, 8 << 20, 0, NULL},
     {"thread.both_ways_100MB", both_ways, both_ways, MANY, T_DIRECT | T_NONBLOCKING,

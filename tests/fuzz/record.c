@@ -175,8 +175,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
     if (buffers == NULL) {
         buffers = mmap(NULL, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN,
                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        record_io =
-            (struct record_io){.recv = recv, .sendmsg = sendmsg, .shutdown = shutdown};
+        record_io = (struct record_io){.recv = recv, .send = send, .shutdown = shutdown};
         record_ticket_taker = take_ticket;
     }
     expected_len = 0;
