@@ -26,7 +26,8 @@ extern _Atomic uint32_t memory_known[MEMORY_KNOWN_COUNT]
 
 bool memory_ask(uintptr_t page);
 
-/* Blocks are scattered: threads have their memory at like places in blocks of their own. */
+/* Blocks are scattered: threads have their memory at like places in blocks of their own.
+ */
 static inline _Atomic uint32_t *
 memory_place(uintptr_t page, uint32_t *block_1)
 {

@@ -96,8 +96,8 @@ side_init(struct side *side, int fd)
 {
     size_t len = 4096 + RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN;
 
-    record_io = (struct record_io){
-        .recv = record_pair_recv, .send = send, .shutdown = shutdown};
+    record_io =
+        (struct record_io){.recv = record_pair_recv, .send = send, .shutdown = shutdown};
     side->fd = fd;
     side->memory =
         mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
