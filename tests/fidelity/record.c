@@ -236,6 +236,11 @@ t_await(struct t *t, int fd, short events)
     if (syscall(SYS_ppoll, &wanted, 1, &limit, NULL, 0) != 1) {
         t_say(t, "waited in vain for events %x", (unsigned)events);
     }
+    /* poll() sees a FIN before epoll is told of it.  Whoever tells has the lock of the
+     * socket, which this waits for: tcp_get_info() of the kernel. */
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    (void)syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &len);
 }
 
 void
