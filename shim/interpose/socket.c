@@ -1,6 +1,7 @@
 /* Calls on a socket that move no data. */
 #include "shim/interpose/ask.h"
 #include "shim/interpose/governed.h"
+#include "shim/interpose/memory.h"
 #include "shim/interpose/unconnected.h"
 
 #include <netinet/tcp.h>
@@ -25,22 +26,36 @@ governed_shutdown(struct handle *handle, int fd, int how)
     return session_shutdown(handle, fd, how);
 }
 
-/* TCP_NODELAY is ours for a while: see session_get_nodelay(). */
+/* What TCP is told of small segments: TCP_NODELAY is ours for a while, TCP_CORK as long as
+ * we hold back what is corked. */
 static bool
-is_nodelay(int level, int name, const void *value, size_t len)
+is_of_segments(int level, int name, const void *value, size_t len)
 {
-    return level == IPPROTO_TCP && name == TCP_NODELAY && value != NULL &&
-           len >= sizeof(int);
+    return level == IPPROTO_TCP && (name == TCP_NODELAY || name == TCP_CORK) &&
+           len >= sizeof(int) && memory_is_there(value);
+}
+
+/* Returns 0 or, for the kernel to be told, -ENOTTY. */
+static int
+set_of_segments(struct handle *handle, int fd, int name, bool on)
+{
+    if (name == TCP_CORK) {
+        return session_set_cork(handle, fd, on);
+    }
+    if (on) {
+        session_push(handle, fd);
+    }
+    return session_set_nodelay(handle, on);
 }
 
 int
 governed_setsockopt(struct handle *handle, int fd, int level, int name, const void *value,
                     socklen_t len)
 {
-    if (is_nodelay(level, name, value, len)) {
+    if (is_of_segments(level, name, value, len)) {
         int on;
         memcpy(&on, value, sizeof(on));
-        if (session_set_nodelay(handle, on != 0) == 0) {
+        if (set_of_segments(handle, fd, name, on != 0) == 0) {
             return 0;
         }
     }
@@ -65,8 +80,8 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
             return 0;
         }
     }
-    if (len != NULL && is_nodelay(level, name, value, *len)) {
-        int on = session_get_nodelay(handle);
+    if (len != NULL && is_of_segments(level, name, value, *len)) {
+        int on = name == TCP_CORK ? session_get_cork(handle) : session_get_nodelay(handle);
         if (on >= 0) {
             memcpy(value, &on, sizeof(on));
             *len = sizeof(on);

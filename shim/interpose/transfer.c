@@ -39,18 +39,17 @@ copy(struct handle *handle, int fd, int in, const off64_t *offset, off64_t start
         return -ENOMEM;
     }
     while (done < len || len == 0) {
-        size_t step = len - done < RECORD_BATCH_PLAINTEXT_MAX
-                          ? len - done
-                          : RECORD_BATCH_PLAINTEXT_MAX;
-        ssize_t got = pread64(in, stage, step, start + (off64_t)done);
+        struct iovec iov[RECORD_BATCH_COUNT];
+        int count = record_write_layout(&handle->conn, stage, len - done, iov);
+        ssize_t got = preadv64(in, iov, count, start + (off64_t)done);
         if (got <= 0) {
             result = got == 0 ? 0 : source_error(in, offset, errno);
             break;
         }
-        struct iovec iov = {stage, (size_t)got};
         int flags =
             (done + (size_t)got < len ? MSG_MORE : 0) | (done > 0 ? IO_PARTLY : 0);
-        result = io_write(handle, fd, &iov, 1, flags);
+        count = record_write_layout(&handle->conn, stage, (size_t)got, iov);
+        result = io_write(handle, fd, iov, count, flags);
         done += result > 0 ? (size_t)result : 0;
         if (result < got) {
             break;

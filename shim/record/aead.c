@@ -100,16 +100,15 @@ wipe(Aes *aes)
 }
 
 static int
-chacha(const struct record_dir *dir, const struct record_aead_job *job, int is_encrypt,
-       uint8_t tag[RECORD_AEAD_TAG_LEN])
+chacha(const struct record_dir *dir, const struct record_aead_job *job, uint8_t *out,
+       int is_encrypt, uint8_t tag[RECORD_AEAD_TAG_LEN])
 {
     ChaChaPoly_Aead state;
     int err = 0;
 
     if (wc_ChaCha20Poly1305_Init(&state, dir->key, job->nonce, is_encrypt) != 0 ||
         wc_ChaCha20Poly1305_UpdateAad(&state, job->aad, (word32)job->aad_len) != 0 ||
-        wc_ChaCha20Poly1305_UpdateData(&state, job->data, job->data, (word32)job->len) !=
-            0 ||
+        wc_ChaCha20Poly1305_UpdateData(&state, job->data, out, (word32)job->len) != 0 ||
         wc_ChaCha20Poly1305_Final(&state, tag) != 0) {
         err = -EIO;
     }
@@ -122,7 +121,7 @@ record_aead_seal(struct record_aead *aead, uint8_t suite, const struct record_di
                  const struct record_aead_job *job)
 {
     if (suite == RECORD_CHACHA20_POLY1305) {
-        return chacha(dir, job, CHACHA20_POLY1305_AEAD_ENCRYPT, job->tag);
+        return chacha(dir, job, job->data, CHACHA20_POLY1305_AEAD_ENCRYPT, job->tag);
     }
     Aes aes;
     int err = prepare(&aes, aead, suite, dir);
@@ -142,7 +141,7 @@ open_chacha(const struct record_dir *dir, const struct record_aead_job *job)
 {
     uint8_t tag[RECORD_AEAD_TAG_LEN];
 
-    int err = chacha(dir, job, CHACHA20_POLY1305_AEAD_DECRYPT, tag);
+    int err = chacha(dir, job, job->out, CHACHA20_POLY1305_AEAD_DECRYPT, tag);
     if (err == 0 && wc_ChaCha20Poly1305_CheckTag(job->tag, tag) != 0) {
         err = -EBADMSG;
     }
@@ -157,7 +156,7 @@ open_aes(struct record_aead *aead, uint8_t suite, const struct record_dir *dir,
     int err = prepare(&aes, aead, suite, dir);
 
     if (err == 0) {
-        err = wc_AesGcmDecrypt(&aes, job->data, job->data, (word32)job->len, job->nonce,
+        err = wc_AesGcmDecrypt(&aes, job->out, job->data, (word32)job->len, job->nonce,
                                RECORD_NONCE_LEN, job->tag, RECORD_AEAD_TAG_LEN, job->aad,
                                (word32)job->aad_len);
         err = err == 0 ? 0 : err == AES_GCM_AUTH_E ? -EBADMSG : -EIO;
@@ -174,7 +173,7 @@ record_aead_open(struct record_aead *aead, uint8_t suite, const struct record_di
                                                 : open_aes(aead, suite, dir, job);
 
     if (err != 0) {
-        wc_ForceZero(job->data, job->len);
+        wc_ForceZero(job->out, job->len);
     }
     return err;
 }

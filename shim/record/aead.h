@@ -17,7 +17,8 @@ struct record_aead_job {
     const uint8_t *nonce; /* RECORD_NONCE_LEN bytes */
     const uint8_t *aad;
     size_t aad_len;
-    uint8_t *data; /* sealed or opened in place */
+    uint8_t *data; /* sealed in place */
+    uint8_t *out;  /* opened to this place: data itself, or other memory */
     size_t len;    /* without the tag */
     uint8_t *tag;  /* RECORD_AEAD_TAG_LEN bytes: written by seal, compared by open */
 };
@@ -30,7 +31,7 @@ void record_aead_done(struct record_aead *aead); /* wipes it: it is zeros, as at
 /*
  * Seals or opens with the key in dir, whose lock the caller holds.
  *
- * Returns  0; -EBADMSG what was to be opened is not authentic (its data is wiped);
+ * Returns  0; -EBADMSG what was to be opened is not authentic (nothing of it is in out);
  *          -EIO wolfCrypt failed otherwise.
  * Safe     allocates nothing; one thread at a time for each aead (dir's lock).
  * Source   RFC 5116; RFC 8439.

@@ -58,14 +58,15 @@ check_header(struct record_conn *conn, int fd, const uint8_t *buf)
     return total < 0 ? record_fail_alert(conn, fd, alert, (int)total) : total;
 }
 
-/* Opens the record at buf and deals with it. Returns as record_control_handle(). */
+/* Opens the record at buf, to another place or in its own (NULL), and deals with it.
+ * Returns as record_control_handle(). */
 static int
-open_record(struct record_conn *conn, int fd, uint8_t *buf, size_t total,
+open_record(struct record_conn *conn, int fd, uint8_t *buf, size_t total, uint8_t *to,
             struct record_content *content)
 {
     uint8_t alert;
 
-    int err = record_protect_open(conn, buf, total, content, &alert);
+    int err = record_protect_open(conn, buf, total, to, content, &alert);
     if (err != 0) {
         return record_fail_alert(conn, fd, alert, err);
     }
@@ -91,7 +92,7 @@ deliver(struct record_conn *conn, int fd, uint8_t *buf, size_t len,
         if ((size_t)total > len) {
             break;
         }
-        int kind = open_record(conn, fd, buf, (size_t)total, &content);
+        int kind = open_record(conn, fd, buf, (size_t)total, NULL, &content);
         if (kind < 0) {
             return kind;
         }
@@ -214,7 +215,7 @@ finish(struct record_conn *conn, int fd, size_t total, struct record_iov *pos)
     struct record_content content;
 
     rx->len = 0;
-    int kind = open_record(conn, fd, conn->rx_buffer, total, &content);
+    int kind = open_record(conn, fd, conn->rx_buffer, total, NULL, &content);
     if (kind > 0 && rx->sentinel == 0) {
         record_iov_scatter(pos, content.data, content.len);
         return RECORD_FETCH_MORE;
@@ -285,9 +286,9 @@ record_fetch_leftover(struct record_conn *conn, int fd, struct record_iov *pos)
     return take_sentinel(conn, fd);
 }
 
-/* Adds plaintext to the leftover, which has room for it. */
-static void
-add_leftover(struct record_conn *conn, const uint8_t *data, size_t len)
+/* Where the leftover goes on, with room for len bytes, which it has. */
+static uint8_t *
+end_of_leftover(struct record_conn *conn, size_t len)
 {
     struct record_dir *rx = &conn->rec->rx;
 
@@ -295,15 +296,32 @@ add_leftover(struct record_conn *conn, const uint8_t *data, size_t len)
         memmove(conn->rx_buffer, conn->rx_buffer + rx->start, rx->len);
         rx->start = 0;
     }
-    memcpy(conn->rx_buffer + rx->start + rx->len, data, len);
-    rx->len += (uint32_t)len;
-    rx->leftover = true;
-    record_touch(rx, (size_t)rx->start + rx->len);
+    record_touch(rx, (size_t)rx->start + rx->len + len);
+    return conn->rx_buffer + rx->start + rx->len;
+}
+
+/* What was opened at the end of the leftover is part of it, but for what the caller has
+ * room for: then there was none before. */
+static void
+add_leftover(struct record_conn *conn, const struct record_content *content,
+             struct record_iov *pos)
+{
+    struct record_dir *rx = &conn->rec->rx;
+    size_t room = pos != NULL ? pos->left : 0;
+    size_t fits = content->len < room ? content->len : room;
+
+    if (fits > 0) {
+        record_iov_scatter(pos, content->data, fits);
+        rx->start += (uint32_t)fits;
+    }
+    rx->len += (uint32_t)(content->len - fits);
+    rx->leftover = rx->len > 0;
 }
 
 /*
  * Opens the records in the len bytes that were peeked at, as far as they are whole and
  * there is room for what is in them: first in pos (NULL: nowhere), then in the leftover.
+ * What may not fit in pos is opened to its place in the leftover.
  *
  *   done  out  the length of what was opened: it is still in the kernel
  *
@@ -314,32 +332,30 @@ open_peeked(struct record_conn *conn, int fd, uint8_t *buf, size_t len,
             struct record_iov *pos, size_t *done)
 {
     struct record_dir *rx = &conn->rec->rx;
+    size_t overhead = record_protect_overhead(conn->rec);
     int kind = 0;
 
     for (*done = 0; len - *done >= RECORD_HEADER_LEN && kind >= 0;) {
         struct record_content content;
-        size_t overhead = record_protect_overhead(conn->rec);
+        uint8_t *to = NULL;
         ssize_t total = check_header(conn, fd, buf + *done);
 
         if (total < 0) {
             return (int)total;
         }
-        if ((size_t)total > len - *done ||
-            (size_t)total - overhead > RECORD_RX_BUFFER_LEN - rx->len) {
+        size_t most = (size_t)total - overhead + RECORD_INNER_TYPE_LEN;
+        if ((size_t)total > len - *done || most > RECORD_RX_BUFFER_LEN - rx->len) {
             break;
         }
-        kind = open_record(conn, fd, buf + *done, (size_t)total, &content);
+        if (pos == NULL || pos->left < most) {
+            to = end_of_leftover(conn, most);
+        }
+        kind = open_record(conn, fd, buf + *done, (size_t)total, to, &content);
         *done += (size_t)total;
-        if (kind > 0) {
-            size_t room = pos != NULL && pos->left > 0 ? pos->left : 0;
-            size_t fits = content.len < room ? content.len : room;
-
-            if (fits > 0) {
-                record_iov_scatter(pos, content.data, fits);
-            }
-            if (fits < content.len) {
-                add_leftover(conn, content.data + fits, content.len - fits);
-            }
+        if (kind > 0 && to != NULL) {
+            add_leftover(conn, &content, pos);
+        } else if (kind > 0) {
+            record_iov_scatter(pos, content.data, content.len);
         }
     }
     return kind;

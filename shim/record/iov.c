@@ -44,7 +44,9 @@ record_iov_gather(struct record_iov *pos, uint8_t *to, size_t len)
     for (; len > 0; len -= n, to += n) {
         const uint8_t *piece = step(pos, len, &n);
 
-        memcpy(to, piece, n);
+        if (piece != to) {
+            memcpy(to, piece, n);
+        }
     }
 }
 

@@ -18,7 +18,8 @@ struct record_iov {
 /* Starts at the first byte of iov[0..count); what exceeds SSIZE_MAX is not looked at. */
 struct record_iov record_iov_make(const struct iovec *iov, int count);
 
-/* Copies len <= pos->left bytes out of the buffers, and steps over them. */
+/* Copies len <= pos->left bytes out of the buffers, unless they lie there already, and
+ * steps over them. */
 void record_iov_gather(struct record_iov *pos, uint8_t *to, size_t len);
 
 /* Copies len <= pos->left bytes into the buffers, and steps over them. */

@@ -21,11 +21,10 @@ record_protect_prefix(const struct record *rec)
            (record_nonce_is_explicit(rec) ? RECORD_NONCE_EXPLICIT_LEN : 0);
 }
 
-/* TLS 1.3 hides the type behind the plaintext. */
 static size_t
 inner_type_len(const struct record *rec)
 {
-    return rec->version == RECORD_TLS_1_3 ? 1 : 0;
+    return rec->version == RECORD_TLS_1_3 ? RECORD_INNER_TYPE_LEN : 0;
 }
 
 size_t
@@ -141,11 +140,12 @@ strip_padding(struct record_content *content, uint8_t *alert)
 }
 
 int
-record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
+record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total, uint8_t *to,
                     struct record_content *content, uint8_t *alert)
 {
     struct record *rec = conn->rec;
     size_t prefix = record_protect_prefix(rec);
+    uint8_t *out = to != NULL ? to : buf + prefix;
     size_t inner_len = total - prefix - RECORD_AEAD_TAG_LEN;
     struct record_nonce nonce;
     uint8_t aad[AAD_LEN_MAX];
@@ -159,6 +159,7 @@ record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
         .aad = aad,
         .aad_len = make_aad(rec, buf, nonce.seq, inner_len, aad),
         .data = buf + prefix,
+        .out = out,
         .len = inner_len,
         .tag = buf + prefix + inner_len,
     };
@@ -169,8 +170,7 @@ record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
         return -EPROTO;
     }
     record_count_record(&conn->rx_count);
-    *content =
-        (struct record_content){.type = buf[0], .data = buf + prefix, .len = inner_len};
+    *content = (struct record_content){.type = buf[0], .data = out, .len = inner_len};
     if (rec->version == RECORD_TLS_1_3) {
         return strip_padding(content, alert);
     }

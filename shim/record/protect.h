@@ -1,10 +1,12 @@
 /*
- * One record: its header, its limits, sealing and opening it in place.
+ * One record: its header, its limits, sealing and opening it.
  */
 #ifndef SHIM_RECORD_PROTECT_H
 #define SHIM_RECORD_PROTECT_H
 
 #include "shim/record/record.h"
+
+#define RECORD_INNER_TYPE_LEN 1 /* TLS 1.3 hides the type behind the plaintext */
 
 /* What is in an opened record. */
 struct record_content {
@@ -44,12 +46,14 @@ ssize_t record_protect_seal(struct record_conn *conn, uint8_t type, uint8_t *buf
  * Opens the record of total bytes (record_protect_check() has seen its header) at buf
  * with the receiving key; the caller holds its lock.
  *
- *   content  out  points into buf
+ *   to       out  where its plaintext goes, with RECORD_INNER_TYPE_LEN more bytes; NULL:
+ *                 it is opened in place
+ *   content  out  points into that
  *   alert    out  on failure: the alert to answer with
  *
- * Returns  0; -EPROTO: nothing of the record's plaintext is left in buf.
+ * Returns  0; -EPROTO: nothing of the record's plaintext is left there.
  */
-int record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total,
+int record_protect_open(struct record_conn *conn, uint8_t *buf, size_t total, uint8_t *to,
                         struct record_content *content, uint8_t *alert)
     __attribute__((warn_unused_result));
 

@@ -36,6 +36,7 @@
 #define RECORD_TX_BUFFER_LEN 69632 /* one sealed batch, rounded up to pages; a ticket */
 
 #define RECORD_TICKET_LEN_MAX 384 /* of our own NewSessionTicket messages */
+#define RECORD_HELD_LEN_MAX 2048  /* sealed, in wait of what MSG_MORE has announced */
 #define RECORD_TX_QUEUE_LEN (RECORD_TX_BUFFER_LEN - RECORD_TICKET_LEN_MAX)
 
 enum record_suite {
@@ -100,6 +101,7 @@ struct record_dir {
     uint32_t sentinel; /* rx: bytes of opened records that were left in the kernel */
     bool leftover;
     bool small_reads;    /* rx: the last record did not fit what the program asked for */
+    bool held;           /* tx: what is kept waits for more; the kernel was not asked */
     uint8_t touched;     /* this direction's buffer has pages to give back: looks at
                             it, by record_trim(), until they are */
     uint32_t reach;      /* and has been written to so far, but for the ticket's place;
@@ -247,7 +249,10 @@ size_t record_available(struct record_conn *conn, int fd);
  * Seals and sends plaintext without blocking: pending bytes first, then as many batches
  * as the kernel takes.  Bytes counted as accepted are either in the kernel or pending.
  *
- *   flags  in  flags for the real send (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added
+ *   flags  in  flags for the real send (MSG_NOSIGNAL, MSG_MORE); MSG_DONTWAIT is added.
+ *              With MSG_MORE up to RECORD_HELD_LEN_MAX sealed bytes are held: the next
+ *              write takes them along, or record_flush() sends them, which is due within
+ *              the 200 ms of tcp(7)
  *
  * Returns  > 0 bytes accepted (short: the kernel is full); 0 for a total length of 0;
  *          -EAGAIN nothing was accepted; -EPIPE after record_close_notify (no signal is
@@ -259,9 +264,23 @@ size_t record_available(struct record_conn *conn, int fd);
 ssize_t record_write(struct record_conn *conn, int fd, const struct iovec *iov, int count,
                      int flags);
 
+/*
+ * Where the plaintext of a batch is to lie in a stage so that record_write() seals it in
+ * place: it then is ciphertext.  It may lie so and be copied all the same.
+ *
+ *   stage  in   the thread's own: see stage.h
+ *   len    in   what there is
+ *   iov    out  at most RECORD_BATCH_PLAINTEXT_MAX of it
+ *
+ * Returns  how many pieces.
+ */
+int record_write_layout(const struct record_conn *conn, uint8_t *stage, size_t len,
+                        struct iovec iov[RECORD_BATCH_COUNT]);
+
 /* Sends pending bytes. Returns 0 when none are left, -EAGAIN, or -errno (sticky). */
 int record_flush(struct record_conn *conn, int fd);
 bool record_pending(const struct record_conn *conn); /* a hint, without the lock */
+bool record_holds(const struct record_conn *conn);   /* the same: for MSG_MORE's sake */
 
 /*
  * Seals a close_notify once and sends what the kernel takes.  Reading goes on.

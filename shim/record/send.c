@@ -6,11 +6,12 @@
 #include "shim/record/fail.h"
 #include "shim/record/protect.h"
 
-/* record_pending() looks without the lock. */
+/* record_pending() and record_holds() look without the lock. */
 static void
-set_len(struct record_dir *tx, size_t len)
+set_kept(struct record_dir *tx, size_t len, bool held)
 {
     __atomic_store_n(&tx->len, (uint32_t)len, __ATOMIC_RELAXED);
+    __atomic_store_n(&tx->held, held, __ATOMIC_RELAXED);
 }
 
 ssize_t
@@ -27,21 +28,34 @@ record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf, size_t l
     }
     int err = -errno;
     if (!record_fail_is_transient(err)) {
-        set_len(&conn->rec->tx, 0);
+        set_kept(&conn->rec->tx, 0, false);
         record_fail_dir(&conn->rec->tx, err);
     }
     return err;
 }
 
 void
-record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len)
+record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len, bool held)
 {
     struct record_dir *tx = &conn->rec->tx;
 
     memcpy(conn->tx_buffer, buf, len);
     record_touch(tx, len);
     tx->start = 0;
-    set_len(tx, len);
+    set_kept(tx, len, held);
+}
+
+size_t
+record_send_take_held(struct record_conn *conn, uint8_t *buf)
+{
+    struct record_dir *tx = &conn->rec->tx;
+    size_t len = tx->held ? tx->len : 0;
+
+    if (len > 0) {
+        memcpy(buf, conn->tx_buffer + tx->start, len);
+        set_kept(tx, 0, false);
+    }
+    return len;
 }
 
 int
@@ -60,7 +74,7 @@ record_send_pending(struct record_conn *conn, int fd, int flags)
             return -EAGAIN;
         }
         tx->start += (uint32_t)n;
-        set_len(tx, tx->len - (size_t)n);
+        set_kept(tx, tx->len - (size_t)n, false);
     }
     return 0;
 }
@@ -86,6 +100,6 @@ record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_
     if (sealed < 0) {
         return record_fail_both(conn, fd, (int)sealed);
     }
-    set_len(tx, tx->len + (size_t)sealed);
+    set_kept(tx, tx->len + (size_t)sealed, false);
     return record_send_pending(conn, fd, MSG_NOSIGNAL);
 }

@@ -17,8 +17,16 @@
 ssize_t record_send_bytes(struct record_conn *conn, int fd, const uint8_t *buf,
                           size_t len, int flags) __attribute__((warn_unused_result));
 
-/* Keeps sealed bytes as pending; nothing was, and len <= RECORD_TX_BUFFER_LEN. */
-void record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len);
+/*
+ * Keeps sealed bytes as pending; nothing was, and len <= RECORD_TX_BUFFER_LEN.
+ *
+ *   held  in  not for want of room in the kernel: others are to go with them
+ */
+void record_send_keep(struct record_conn *conn, const uint8_t *buf, size_t len,
+                      bool held);
+
+/* Moves what is held to buf. Returns its length, RECORD_HELD_LEN_MAX at most. */
+size_t record_send_take_held(struct record_conn *conn, uint8_t *buf);
 
 /* Sends what is pending. Returns 0 nothing is left; -EAGAIN; -errno of record_send_bytes.
  */

@@ -139,3 +139,14 @@ record_stage_give(uint8_t *stage)
     atomic_signal_fence(memory_order_seq_cst);
     taken--;
 }
+
+bool
+record_stage_is_taken(const uint8_t *stage)
+{
+    for (unsigned level = 0; mine != NULL && level < KEPT && level < taken; level++) {
+        if (stage == mine + (size_t)level * RECORD_STAGE_LEN) {
+            return true;
+        }
+    }
+    return false;
+}

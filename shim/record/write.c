@@ -19,10 +19,10 @@
 
 /* One overhead is enough for each record of a batch; and the stage holds it, as does the
  * queue. */
-_Static_assert(RECORD_TX_QUEUE_LEN >= RECORD_TICKET_LEN_MAX + 64 +
+_Static_assert(RECORD_TX_QUEUE_LEN >= RECORD_HELD_LEN_MAX + RECORD_TICKET_LEN_MAX + 64 +
                                           RECORD_BATCH_PLAINTEXT_MAX +
                                           RECORD_BATCH_COUNT * 64,
-               "a ticket and a sealed batch fit the stage");
+               "what is held, a ticket and a sealed batch fit the stage");
 
 /*
  * Why nothing can be sent. The kernel is asked again about EPIPE, so that it raises
@@ -54,16 +54,58 @@ seal_ticket(struct record_conn *conn, uint8_t *stage)
     return record_protect_seal(conn, RECORD_TYPE_HANDSHAKE, stage, len);
 }
 
-/* Seals the next batch into the stage. Returns its length or -errno. */
+int
+record_write_layout(const struct record_conn *conn, uint8_t *stage, size_t len,
+                    struct iovec iov[RECORD_BATCH_COUNT])
+{
+    size_t overhead = record_protect_overhead(conn->rec);
+    uint8_t *at = stage + record_protect_prefix(conn->rec);
+    int count = 0;
+
+    for (; count < RECORD_BATCH_COUNT && len > 0; count++) {
+        size_t piece = len < RECORD_PLAINTEXT_MAX ? len : RECORD_PLAINTEXT_MAX;
+
+        iov[count] = (struct iovec){.iov_base = at, .iov_len = piece};
+        at += piece + overhead;
+        len -= piece;
+    }
+    return count;
+}
+
+/* The stage that the next batch lies in, ready to be sealed there; NULL = in none. */
+static uint8_t *
+stage_of(const struct record_conn *conn, const struct record_iov *pos)
+{
+    struct iovec wanted[RECORD_BATCH_COUNT];
+
+    if (pos->at != 0 || conn->rec->tx.held || conn->rec->ticket_len > 0) {
+        return NULL;
+    }
+    uint8_t *stage = (uint8_t *)pos->next->iov_base - record_protect_prefix(conn->rec);
+    if (!record_stage_is_taken(stage)) {
+        return NULL;
+    }
+    int count = record_write_layout(conn, stage, pos->left, wanted);
+    bool fits = count <= pos->count;
+    for (int i = 0; i < count && fits; i++) {
+        fits = pos->next[i].iov_base == wanted[i].iov_base &&
+               pos->next[i].iov_len == wanted[i].iov_len;
+    }
+    return fits ? stage : NULL;
+}
+
+/* Seals the next batch into the stage, behind what was held for it. Returns the length of
+ * both, or -errno. */
 static ssize_t
 seal_batch(struct record_conn *conn, uint8_t *stage, struct record_iov *pos)
 {
     size_t prefix = record_protect_prefix(conn->rec);
-    ssize_t ticket_len = seal_ticket(conn, stage);
+    size_t total = record_send_take_held(conn, stage);
+    ssize_t ticket_len = seal_ticket(conn, stage + total);
     if (ticket_len < 0) {
         return ticket_len;
     }
-    size_t total = (size_t)ticket_len;
+    total += (size_t)ticket_len;
 
     for (int i = 0; i < RECORD_BATCH_COUNT && pos->left > 0; i++) {
         size_t len = pos->left < RECORD_PLAINTEXT_MAX ? pos->left : RECORD_PLAINTEXT_MAX;
@@ -79,19 +121,26 @@ seal_batch(struct record_conn *conn, uint8_t *stage, struct record_iov *pos)
 }
 
 /*
- * Seals and sends a batch; what the kernel does not take is pending then, and counts as
- * accepted: it cannot be sealed again.  Returns 0; -EAGAIN the kernel is full; -errno.
+ * Seals and sends a batch, or holds it for what comes next; what the kernel does not take
+ * is pending then, and counts as accepted: it cannot be sealed again.  Returns 0; -EAGAIN
+ * the kernel is full; -errno.
  */
 static int
 send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos,
            int flags)
 {
     struct record_iov before = *pos;
+    uint8_t *in_place = stage_of(conn, pos);
 
+    stage = in_place != NULL ? in_place : stage;
     ssize_t len = seal_batch(conn, stage, pos);
     if (len < 0) {
         *pos = before;
         return record_fail_both(conn, fd, (int)len);
+    }
+    if ((flags & MSG_MORE) != 0 && pos->left == 0 && len <= RECORD_HELD_LEN_MAX) {
+        record_send_keep(conn, stage, (size_t)len, true);
+        return 0;
     }
     ssize_t n = record_send_bytes(conn, fd, stage, (size_t)len, flags);
     if (n < 0 && !record_fail_is_transient((int)n)) {
@@ -100,7 +149,7 @@ send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *
     }
     size_t taken = n < 0 ? 0 : (size_t)n;
     if (taken < (size_t)len) {
-        record_send_keep(conn, stage + taken, (size_t)len - taken);
+        record_send_keep(conn, stage + taken, (size_t)len - taken, false);
         return -EAGAIN;
     }
     return 0;
@@ -111,7 +160,7 @@ static int
 send_all(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *pos,
          int flags)
 {
-    int err = record_send_pending(conn, fd, flags);
+    int err = conn->rec->tx.held ? 0 : record_send_pending(conn, fd, flags);
 
     while (err == 0 && pos->left > 0) {
         if (record_key_update_is_due(conn->rec)) {
@@ -181,6 +230,12 @@ record_pending(const struct record_conn *conn)
     const struct record_dir *tx = &conn->rec->tx;
 
     return __atomic_load_n(&tx->len, __ATOMIC_RELAXED) > 0 && tx->error == 0;
+}
+
+bool
+record_holds(const struct record_conn *conn)
+{
+    return __atomic_load_n(&conn->rec->tx.held, __ATOMIC_RELAXED);
 }
 
 bool

@@ -105,10 +105,15 @@ end_session(struct handle *handle, int fd)
         /* Data that was written is owed to the peer; others that hold it wait for us. */
         return session_limits.handshake_timeout_ms;
     }
-    if (state == SESSION_OPEN && last) {
+    if (state != SESSION_OPEN) {
+        return 0;
+    }
+    if (last) {
         return end_open(handle, fd);
     }
-    return 0;
+    /* The others may never write again, and do not look after what we have written. */
+    session_push(handle, fd);
+    return record_pending(&handle->conn) ? FLUSH_MS : 0;
 }
 
 void

@@ -149,6 +149,9 @@ fill(struct session *to, const struct session *from)
     to->layout = SESSION_LAYOUT;
     to->cookie = from->cookie;
     atomic_store(&to->nonblocking, -1);
+    atomic_store(&to->corked, atomic_load(&from->corked));
+    atomic_store(&to->cork_known, atomic_load(&from->cork_known));
+    atomic_store(&to->cork_in_kernel, atomic_load(&from->cork_in_kernel));
     holder_add(&to->holders, session_self());
     atomic_store(&to->mappings, 1);
     to->started_ms = from->started_ms;

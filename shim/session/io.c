@@ -208,6 +208,26 @@ write_early(struct handle *handle, const struct iovec *iov, int count)
     return done == 0 && asked > 0 ? -EAGAIN : done;
 }
 
+/* After a write that took something: whether all of it is out. */
+static void
+note_kept(struct handle *handle, int fd)
+{
+    struct session *session = handle->session;
+    bool holds = record_holds(&handle->conn);
+    if (!holds) {
+        session_cork_passed(session);
+    }
+    if (record_pending(&handle->conn)) {
+        if (!holds) {
+            atomic_store(&session->write_starved, true);
+        }
+        service_watch(handle);
+        if (holds && !service_is_running()) {
+            session_push(handle, fd); /* nobody would, later */
+        }
+    }
+}
+
 ssize_t
 session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
               int flags)
@@ -245,13 +265,11 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
         }
     }
     metrics_see_to(handle, &handle->is_counted);
-    ssize_t result = record_write(&handle->conn, fd, iov, count, flags);
+    ssize_t result = record_write(&handle->conn, fd, iov, count,
+                                  flags | session_cork_flags(session));
     if (result > 0) {
         session_return_nodelay(session, fd);
-        if (record_pending(&handle->conn)) {
-            atomic_store(&session->write_starved, true);
-            service_watch(handle);
-        }
+        note_kept(handle, fd);
     } else if (result == -EAGAIN) {
         atomic_store(&session->write_starved, true);
     }
@@ -298,8 +316,8 @@ session_room(struct handle *handle, int fd)
             return permissive_is_ready(fd, POLLOUT) ? RECORD_BATCH_PLAINTEXT_MAX : 0;
         }
     }
-    /* A batch goes out or is kept, as a whole, once nothing else is kept. */
-    return record_flush(&handle->conn, fd) == -EAGAIN ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
+    /* A batch goes out or is kept, as a whole, once nothing else is pending. */
+    return !record_holds(&handle->conn) && record_flush(&handle->conn, fd) == -EAGAIN ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
 }
 
 size_t

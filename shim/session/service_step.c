@@ -10,6 +10,8 @@
 /* For the program to write something that a ticket goes with. */
 enum { TICKET_MS = 40 };
 
+enum { HOLD_MS = 200 };
+
 /* Nothing has come that the program has yet to read, and answer. Not by recv(): that
  * would take a pending error, which is the program's to meet. */
 static bool
@@ -17,6 +19,23 @@ is_silent(int fd)
 {
     struct pollfd pollfd = {fd, POLLIN | POLLRDHUP, 0};
     return fd >= 0 && system_calls.poll(&pollfd, 1, 0) == 0;
+}
+
+/* Whether what the record holds back may stay so, as TCP would have it: tcp(7), TCP_CORK.
+ * Only this thread looks at it, so that who writes need not ask for the time. */
+static bool
+may_hold(struct handle *handle, int64_t now)
+{
+    uint64_t bytes = atomic_load(&handle->session->record.tx.bytes);
+    if (!record_holds(&handle->conn) || handle->lingering ||
+        atomic_load(&handle->session->shut_wanted) != 0) {
+        return false;
+    }
+    if (handle->held_bytes != bytes) {
+        handle->held_bytes = bytes;
+        handle->held_since_ms = now;
+    }
+    return now - handle->held_since_ms < HOLD_MS;
 }
 
 /* What is left to do on an open session. Returns -EAGAIN with events, else 0. */
@@ -103,6 +122,9 @@ service_step(struct handle *handle, int64_t now)
     bool early = state == SESSION_CONNECTING || state == SESSION_HANDSHAKING;
     if (early && !handle->lingering && now < handle->service_after_ms) {
         service_wait_for(handle, 0); /* a thread of the program has it in hand */
+        return;
+    }
+    if (!early && may_hold(handle, now)) {
         return;
     }
     bool idle = !early && !handle->lingering && !record_pending(&handle->conn) &&

@@ -59,8 +59,10 @@ struct metrics_open; /* metrics_layout.h */
 struct handshake;    /* wolfSSL's part; private to the process that drives */
 
 #define SESSION_MAGIC 0x736c746dU /* "mtls" */
+#define SESSION_REVISION 1U       /* grows with every change of it, or of struct record */
 /* Locks are another thing to another C library. */
-#define SESSION_LAYOUT ((uint32_t)sizeof(struct session) + LIBC_SESSION_MARK)
+#define SESSION_LAYOUT                                                                   \
+    ((uint32_t)sizeof(struct session) + LIBC_SESSION_MARK + (SESSION_REVISION << 16))
 
 /* Shared over fork and exec; no pointers. */
 struct session {
@@ -86,6 +88,9 @@ struct session {
     _Atomic int8_t nonblocking; /* of the file description: 1, 0; -1 = to be asked for */
     _Atomic bool nodelay_borrowed; /* TCP_NODELAY is on, and not the program's choice */
     _Atomic bool nodelay_wanted;   /* the program's choice meanwhile */
+    _Atomic bool corked;           /* TCP_CORK as the program has set it, once known */
+    _Atomic bool cork_known;       /* the kernel has been asked for it */
+    _Atomic bool cork_in_kernel;   /* it holds something back, or may */
     struct holder_set holders;     /* whose program has it open */
     _Atomic int mappings;   /* processes that may look at it: more while they linger */
     _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
@@ -139,6 +144,8 @@ struct handle {
     int service_fd;         /* a dup of the service's own, -1 = none */
     _Atomic int64_t service_after_ms; /* leave it to the program's threads until then */
     _Atomic int64_t linger_until_ms;  /* set before lingering is */
+    uint64_t held_bytes;   /* what the record had accepted when it was seen to hold some */
+    int64_t held_since_ms; /* and when that was */
     uint32_t service_events; /* what epoll watches service_fd for; 0 = not added */
 };
 
@@ -217,6 +224,21 @@ int session_get_nodelay(struct handle *handle);
 int session_set_nodelay(struct handle *handle, bool on);
 void session_borrow_nodelay(struct session *session, int fd);
 void session_return_nodelay(struct session *session, int fd);
+
+/*
+ * TCP_CORK as the program sees it.  What is written then is held by the record layer as
+ * long as it is short, so that a header, its body and both calls of setsockopt(2) around
+ * them are one system call.
+ *
+ * Returns  the value or 0; -ENOTTY: ask, or tell, the kernel.
+ */
+int session_get_cork(struct handle *handle);
+int session_set_cork(struct handle *handle, int fd, bool on);
+int session_cork_flags(struct session *session);   /* MSG_MORE or 0 */
+void session_cork_passed(struct session *session); /* with those, to the kernel */
+
+/* Sends what is held back; an error is the next call's. */
+void session_push(struct handle *handle, int fd);
 
 /* The pending error for SO_ERROR, taken; 0 = none of ours. */
 int session_take_error(struct handle *handle);

@@ -2,6 +2,7 @@
 #include "tests/fidelity/fidelity.h"
 
 #include <linux/sockios.h>
+#include <sys/wait.h>
 
 static char buf[1 << 16];
 
@@ -256,6 +257,92 @@ take_held(struct t *t)
     t_tell(t);
 }
 
+/* What becomes of it when nobody takes the cork out, or another does. */
+enum after_cork {
+    CORK_FORGOTTEN,
+    CORK_CLOSED,
+    CORK_LEFT, /* by a process that ends */
+    CORK_CHILD_LEAVES,
+    CORK_CHILD_UNCORKS,
+    CORK_MUCH,
+    CORK_EXEC,
+};
+
+static void
+set_cork(struct t *t, int on)
+{
+    T(setsockopt(t->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)));
+    print_option(t, "cork", IPPROTO_TCP, TCP_CORK);
+}
+
+static void
+let_child(const struct t *t, bool uncork)
+{
+    int off = 0, status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool ok = uncork
+                      ? setsockopt(t->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off)) == 0
+                      : write(t->fd, "def", 3) == 3;
+        close(t->fd);
+        _exit(!ok);
+    }
+    waitpid(pid, &status, 0);
+}
+
+static void
+cork(struct t *t)
+{
+    struct pollfd room = {.fd = t->fd, .events = POLLOUT};
+    set_cork(t, 1);
+    T(write(t->fd, "abc", 3));
+    T(poll(&room, 1, 0));
+    switch (t->param) {
+    case CORK_FORGOTTEN:
+        break;
+    case CORK_CLOSED:
+        T(close(t->fd));
+        break;
+    case CORK_LEFT:
+        _exit(0);
+    case CORK_CHILD_LEAVES:
+        let_child(t, false);
+        break;
+    case CORK_CHILD_UNCORKS:
+        let_child(t, true);
+        print_option(t, "cork", IPPROTO_TCP, TCP_CORK);
+        break;
+    case CORK_MUCH:
+        t_write_all(t, t->fd, t_data(200001, 1), 200001);
+        T(write(t->fd, "def", 3));
+        set_cork(t, 0);
+        T(write(t->fd, "ghi", 3));
+        break;
+    case CORK_EXEC:
+        (void)fcntl(t->fd, F_SETFD, 0);
+        (void)dup2(t->fd, 1);
+        (void)fcntl(1, F_SETFL, fcntl(1, F_GETFL) & ~O_NONBLOCK);
+        execl("/bin/echo", "echo", "def", (char *)NULL);
+        _exit(1);
+    }
+    t_wait(t);
+}
+
+static void
+take_corked(struct t *t)
+{
+    static const size_t lens[] = {
+        [CORK_FORGOTTEN] = 3,    [CORK_CLOSED] = 4,        [CORK_LEFT] = 4,
+        [CORK_CHILD_LEAVES] = 6, [CORK_CHILD_UNCORKS] = 3, [CORK_MUCH] = 200010,
+        [CORK_EXEC] = 8};
+    char *got = t_data(lens[t->param], 2);
+    size_t len = t_read_all(t, t->fd, got, lens[t->param]); /* or to the end */
+    t_say(t, "%zu bytes", len);
+    t_bytes(t, got, (long)(len < 8 ? len : 8));
+    t_bytes(t, got + len - 3, 3);
+    t_tell(t);
+}
+
 /* ---- SO_RCVLOWAT
  * ------------------------------------------------------------------------------------------
  */
@@ -352,6 +439,15 @@ const struct scenario scenarios_option[] = {
     {"option.names", close_after, name, 0, 0, NULL},
     {"option.recvfrom", give_twelve, receive_names, 0, 0, NULL},
     {"option.cork", take_held, hold_back, 0, T_DIRECT, NULL},
+    {"option.cork.forgotten", take_corked, cork, CORK_FORGOTTEN, T_DIRECT, NULL},
+    {"option.cork.accepting", cork, take_corked, CORK_FORGOTTEN, T_DIRECT, NULL},
+    {"option.cork.closed", take_corked, cork, CORK_CLOSED, T_DIRECT, NULL},
+    {"option.cork.left", take_corked, cork, CORK_LEFT, T_DIRECT, NULL},
+    {"option.cork.child_leaves", take_corked, cork, CORK_CHILD_LEAVES, T_DIRECT, NULL},
+    {"option.cork.child_uncorks", take_corked, cork, CORK_CHILD_UNCORKS, T_DIRECT, NULL},
+    {"option.cork.much", take_corked, cork, CORK_MUCH, 0, NULL},
+    {"option.cork.exec", take_corked, cork, CORK_EXEC, T_DIRECT, NULL},
+    {"option.cork.fresh", take_corked, cork, CORK_FORGOTTEN, T_DIRECT | T_FRESH, NULL},
     {"option.more", take_held, hold_back, 1, T_DIRECT, NULL},
     {"option.more_nodelay", take_held, hold_back, 2, T_DIRECT, NULL},
     {"option.more_shutdown", take_held, hold_back, 3, T_DIRECT, NULL},

@@ -214,7 +214,7 @@ flags_are_filtered(void **state)
 {
     (void)state;
     struct pair pair;
-    struct iovec iov = {.iov_base = data, .iov_len = 10};
+    struct iovec iov = {.iov_base = data, .iov_len = 3000};
 
     pair_init(&pair, TLS_1_3);
     record_io.send = fake_send;
@@ -223,9 +223,77 @@ flags_are_filtered(void **state)
     assert_int_equal(
         record_write(&pair.a.conn, pair.a.fd, &iov, 1,
                      MSG_OOB | MSG_ZEROCOPY | MSG_FASTOPEN | MSG_MORE | MSG_NOSIGNAL),
-        10);
+        3000);
     assert_int_equal(last_flags, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
     pair_done(&pair);
+}
+
+static ssize_t
+write_more(struct pair *pair, const void *buf, size_t len)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+
+    return record_write(&pair->a.conn, pair->a.fd, &iov, 1, MSG_MORE);
+}
+
+/* What MSG_MORE announces more of waits for it, and goes out by the same system call:
+ * whatever comes next. */
+static void
+more_is_held(void **state)
+{
+    (void)state;
+    static const char *const then[] = {"a write",     "a flush",  "a close_notify",
+                                       "a KeyUpdate", "too much", "a full kernel"};
+
+    for (size_t i = 0; i < sizeof(then) / sizeof(then[0]); i++) {
+        struct pair pair;
+        size_t more = 0;
+
+        pair_init(&pair, TLS_1_3);
+        record_io.send = fake_send;
+        fake_count = 0;
+        fake_errno = 0;
+        fake_result = -1;
+        assert_int_equal(write_more(&pair, data, 10), 10);
+        assert_int_equal(write_more(&pair, data + 10, 10), 10);
+        assert_int_equal(fake_count, 0);
+        assert_true(record_holds(&pair.a.conn) && record_pending(&pair.a.conn));
+        switch (i) {
+        case 0:
+            more = (size_t)side_write(&pair.a, data + 20, 10);
+            break;
+        case 1:
+            assert_int_equal(record_flush(&pair.a.conn, pair.a.fd), 0);
+            break;
+        case 2:
+            assert_int_equal(record_close_notify(&pair.a.conn, pair.a.fd), 0);
+            break;
+        case 3:
+            assert_int_equal(record_key_update(&pair.a.conn, pair.a.fd, false), 0);
+            assert_int_equal(fake_count, 0);
+            more = (size_t)side_write(&pair.a, data + 20, 10);
+            fake_count--;
+            break;
+        case 4:
+            more = (size_t)write_more(&pair, data + 20, RECORD_HELD_LEN_MAX);
+            assert_int_equal(last_flags & MSG_MORE, MSG_MORE);
+            break;
+        case 5:
+            fake_errno = EAGAIN;
+            more = (size_t)side_write(&pair.a, data + 20, 10);
+            assert_true(record_pending(&pair.a.conn));
+            fake_errno = 0;
+            assert_int_equal(record_flush(&pair.a.conn, pair.a.fd), 0);
+            fake_count--;
+            break;
+        }
+        assert_int_equal(fake_count, 1);
+        assert_false(record_holds(&pair.a.conn) || record_pending(&pair.a.conn));
+        settle(pair.a.fd, pair.b.fd);
+        assert_int_equal(side_read(&pair.b, got, sizeof(got)), 20 + more);
+        assert_memory_equal(got, data, 20 + more);
+        pair_done(&pair);
+    }
 }
 
 /* The kernel's answers: what passes by, and what ends the connection. */
@@ -316,6 +384,7 @@ main(void)
         cmocka_unit_test(key_update_behind_pending),
         cmocka_unit_test(broken_pipe),
         cmocka_unit_test(flags_are_filtered),
+        cmocka_unit_test(more_is_held),
         cmocka_unit_test(errors_of_the_kernel),
         cmocka_unit_test(error_after_a_part),
         cmocka_unit_test(batches),

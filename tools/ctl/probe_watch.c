@@ -214,8 +214,8 @@ open_record(struct probe_watch *watch, const uint8_t *secret)
     if (record_start(&record, 0x0304, suite->aead, suite->hash_len, &keys, &keys) == 0 &&
         record_protect_check(&record, watch->record, &alert) ==
             (ssize_t)watch->record_len &&
-        record_protect_open(&conn, watch->record, watch->record_len, &content, &alert) ==
-            0) {
+        record_protect_open(&conn, watch->record, watch->record_len, NULL, &content,
+                            &alert) == 0) {
         watch->done = false;
         watch->seq++;
         if (content.type == RECORD_HANDSHAKE) {
