@@ -26,8 +26,8 @@ governed_shutdown(struct handle *handle, int fd, int how)
     return session_shutdown(handle, fd, how);
 }
 
-/* What TCP is told of small segments: TCP_NODELAY is ours for a while, TCP_CORK as long as
- * we hold back what is corked. */
+/* What TCP is told of small segments: TCP_NODELAY is ours for a while, TCP_CORK as long
+ * as we hold back what is corked. */
 static bool
 is_of_segments(int level, int name, const void *value, size_t len)
 {
@@ -81,7 +81,8 @@ governed_getsockopt(struct handle *handle, int fd, int level, int name, void *va
         }
     }
     if (len != NULL && is_of_segments(level, name, value, *len)) {
-        int on = name == TCP_CORK ? session_get_cork(handle) : session_get_nodelay(handle);
+        int on =
+            name == TCP_CORK ? session_get_cork(handle) : session_get_nodelay(handle);
         if (on >= 0) {
             memcpy(value, &on, sizeof(on));
             *len = sizeof(on);

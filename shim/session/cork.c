@@ -1,5 +1,5 @@
-/* TCP_CORK without system calls, as far as what is corked is held by the record layer; see
- * session.h. */
+/* TCP_CORK without system calls, as far as what is corked is held by the record layer;
+ * see session.h. */
 #include "shim/session/session.h"
 
 #include <errno.h>

@@ -265,8 +265,8 @@ session_write(struct handle *handle, int fd, const struct iovec *iov, int count,
         }
     }
     metrics_see_to(handle, &handle->is_counted);
-    ssize_t result = record_write(&handle->conn, fd, iov, count,
-                                  flags | session_cork_flags(session));
+    ssize_t result =
+        record_write(&handle->conn, fd, iov, count, flags | session_cork_flags(session));
     if (result > 0) {
         session_return_nodelay(session, fd);
         note_kept(handle, fd);
@@ -317,7 +317,9 @@ session_room(struct handle *handle, int fd)
         }
     }
     /* A batch goes out or is kept, as a whole, once nothing else is pending. */
-    return !record_holds(&handle->conn) && record_flush(&handle->conn, fd) == -EAGAIN ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
+    bool full =
+        !record_holds(&handle->conn) && record_flush(&handle->conn, fd) == -EAGAIN;
+    return full ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
 }
 
 size_t
