@@ -1,6 +1,7 @@
 #include "shim/interpose/real.h"
 
 #include <dlfcn.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "shim/interpose/missing.h"
@@ -29,6 +30,14 @@ send_uncancelled(int fd, const void *buf, size_t len, int flags)
     return real.syscall(SYS_sendto, fd, buf, len, flags, NULL, 0);
 }
 
+static int
+bytes_come(int fd)
+{
+    int count = 0;
+
+    return real.ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
+}
+
 /* The layers below us must not come back through the wrappers. */
 static void
 lend_to_lower_layers(void)
@@ -36,6 +45,7 @@ lend_to_lower_layers(void)
     record_io.recv = recv_uncancelled;
     record_io.send = send_uncancelled;
     record_io.shutdown = real.shutdown;
+    record_io.inq = bytes_come;
     system_calls.recv = real.recv;
     system_calls.send = real.send;
     system_calls.recvmsg = real.recvmsg;

@@ -1,7 +1,5 @@
 #include "shim/record/queue.h"
 
-#include <limits.h>
-
 #include "shim/record/fetch.h"
 #include "shim/record/protect.h"
 
@@ -21,10 +19,9 @@ estimate(const struct record *rec, size_t len)
 static size_t
 behind_sentinel(const struct record_dir *rx, int fd)
 {
-    /* With MSG_TRUNC tcp(7) copies nothing: all that counts is the length. */
-    ssize_t n = record_io.recv(fd, NULL, INT_MAX, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    int n = record_io.inq(fd);
 
-    return n > (ssize_t)rx->sentinel ? (size_t)n - rx->sentinel : 0;
+    return n > (int)rx->sentinel ? (size_t)n - rx->sentinel : 0;
 }
 
 size_t

@@ -51,6 +51,7 @@ struct record_io {
     ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
     ssize_t (*send)(int fd, const void *buf, size_t len, int flags);
     int (*shutdown)(int fd, int how);
+    int (*inq)(int fd); /* bytes that have come: tcp(7), SIOCINQ; -1 = an error */
 };
 extern struct record_io record_io;
 

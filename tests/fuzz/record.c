@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,14 @@ static uint8_t expected[WIRE_LEN_MAX]; /* application data that was sealed */
 static size_t expected_len;
 static const uint8_t *given; /* what the wire is made of */
 static size_t given_len;
+
+static int
+bytes_come(int fd)
+{
+    int count = 0;
+
+    return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
+}
 
 /* What is handed up as a ticket has come as one piece, sealed for us. */
 static void
@@ -175,7 +184,8 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
     if (buffers == NULL) {
         buffers = mmap(NULL, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN,
                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        record_io = (struct record_io){.recv = recv, .send = send, .shutdown = shutdown};
+        record_io = (struct record_io){
+            .recv = recv, .send = send, .shutdown = shutdown, .inq = bytes_come};
         record_ticket_taker = take_ticket;
     }
     expected_len = 0;

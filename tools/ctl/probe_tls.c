@@ -233,7 +233,7 @@ probe_tls_shim(struct probe_wire *wire, const struct ruling *ruling, const char 
     struct session *session =
         aligned_alloc(_Alignof(struct session), sizeof(struct session));
 
-    record_io = (struct record_io){recv, send, shutdown};
+    record_io = (struct record_io){.recv = recv, .send = send, .shutdown = shutdown};
     memset(watch, 0, sizeof(*watch));
     memset(result, 0, sizeof(*result));
     if (session == NULL) {
@@ -376,7 +376,7 @@ probe_tls_look(struct probe_wire *wire, const char *name, struct probe_watch *wa
 
     memset(watch, 0, sizeof(*watch));
     memset(result, 0, sizeof(*result));
-    record_io = (struct record_io){recv, send, shutdown};
+    record_io = (struct record_io){.recv = recv, .send = send, .shutdown = shutdown};
     if (ssl == NULL || !prepare(ssl, &look, name)) {
         fail(result, -ENOMEM, REASON_SHIM_ERROR, "wolfSSL does not start");
     } else if (wolfSSL_connect(ssl) != WOLFSSL_SUCCESS) {
