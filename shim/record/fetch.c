@@ -38,14 +38,21 @@ pull(struct record_conn *conn, int fd, uint8_t *buf, size_t len, int flags)
     return record_fail_is_transient(err) ? err : record_fail_dir(&rec->rx, err);
 }
 
+/* Where a record is put together. */
+static uint8_t *
+incomplete(const struct record_conn *conn)
+{
+    return conn->rx_buffer + RECORD_SKEW;
+}
+
 /* Keeps the beginning of a record. */
 static void
 keep(struct record_conn *conn, const uint8_t *buf, size_t len)
 {
-    memcpy(conn->rx_buffer, buf, len);
-    conn->rec->rx.start = 0;
+    memcpy(incomplete(conn), buf, len);
+    conn->rec->rx.start = RECORD_SKEW;
     conn->rec->rx.len = (uint32_t)len;
-    record_touch(&conn->rec->rx, len);
+    record_touch(&conn->rec->rx, RECORD_SKEW + len);
 }
 
 /* Returns the length of the record at buf, or -EPROTO after the alert. */
@@ -150,9 +157,9 @@ fill(struct record_conn *conn, int fd, size_t want)
     if (rx->len >= want) {
         return RECORD_FETCH_MORE;
     }
-    rx->start = 0;
-    record_touch(rx, want + 1); /* the sentinel's byte may come behind it */
-    ssize_t n = pull(conn, fd, conn->rx_buffer + rx->len, want - rx->len, 0);
+    rx->start = RECORD_SKEW;
+    record_touch(rx, RECORD_SKEW + want + 1); /* the sentinel's byte may come behind it */
+    ssize_t n = pull(conn, fd, incomplete(conn) + rx->len, want - rx->len, 0);
     if (n <= 0) {
         return (int)n;
     }
@@ -215,7 +222,7 @@ finish(struct record_conn *conn, int fd, size_t total, struct record_iov *pos)
     struct record_content content;
 
     rx->len = 0;
-    int kind = open_record(conn, fd, conn->rx_buffer, total, NULL, &content);
+    int kind = open_record(conn, fd, incomplete(conn), total, NULL, &content);
     if (kind > 0 && rx->sentinel == 0) {
         record_iov_scatter(pos, content.data, content.len);
         return RECORD_FETCH_MORE;
@@ -243,7 +250,7 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
     if (step != RECORD_FETCH_MORE) {
         return step;
     }
-    ssize_t total = check_header(conn, fd, conn->rx_buffer);
+    ssize_t total = check_header(conn, fd, incomplete(conn));
     if (total < 0) {
         return (int)total;
     }
@@ -260,7 +267,7 @@ record_fetch_one(struct record_conn *conn, int fd, struct record_iov *pos)
 #else
         const int flags = MSG_PEEK;
 #endif
-        ssize_t n = pull(conn, fd, conn->rx_buffer + rx->len, 1, flags);
+        ssize_t n = pull(conn, fd, incomplete(conn) + rx->len, 1, flags);
         if (n <= 0) {
             return (int)n;
         }
@@ -373,7 +380,7 @@ look_ahead(struct record_conn *conn, int fd, struct record_iov *pos, uint8_t *bu
     if (n <= 0) {
         return (int)n;
     }
-    rx->start = 0;
+    rx->start = RECORD_SKEW + RECORD_HEADER_LEN;
     int kind = open_peeked(conn, fd, buf, (size_t)n, pos, &done);
     if (pos != NULL) {
         rx->small_reads = rx->leftover;

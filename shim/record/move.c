@@ -30,7 +30,7 @@ copy_buffer(uint8_t *to, const uint8_t *from, const struct record_dir *dir)
     memcpy(to + dir->start, from + dir->start, dir->len);
 }
 
-/* Returns whether what is kept lies in its buffer; an incomplete record at its start. */
+/* Returns whether what is kept lies in its buffer; an incomplete record at its place. */
 static bool
 import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_len,
            size_t record_len)
@@ -57,7 +57,8 @@ import_dir(struct record_dir *to, const struct record_dir *from, size_t buffer_l
     if (to->sentinel > buffer_len) {
         return false;
     }
-    return to->leftover || (to->start == 0 && to->len <= record_len) ||
+    return to->leftover || to->len == 0 ||
+           (to->start == RECORD_SKEW && to->len <= record_len) ||
            record_len == buffer_len;
 }
 

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define AREA_LEN (RECORD_SKEW + RECORD_STAGE_LEN)
+
 enum {
     KEPT = 2, /* what sendfile() has read lies in one while it is sealed in the other */
     SPARE_COUNT = 16,
@@ -60,8 +62,7 @@ clear(uint8_t *areas)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
     memset(areas, 0, page);
-    return madvise(areas + page, (size_t)KEPT * RECORD_STAGE_LEN - page, MADV_DONTNEED) ==
-           0;
+    return madvise(areas + page, (size_t)KEPT * AREA_LEN - page, MADV_DONTNEED) == 0;
 }
 
 static void
@@ -69,7 +70,7 @@ forget(void *areas)
 {
     mine = NULL;
     if (!clear(areas) || !keep_spare(areas)) {
-        munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
+        munmap(areas, (size_t)KEPT * AREA_LEN);
     }
 }
 
@@ -83,7 +84,7 @@ make_key(void)
 static uint8_t *
 map(unsigned count)
 {
-    void *areas = mmap(NULL, (size_t)count * RECORD_STAGE_LEN, PROT_READ | PROT_WRITE,
+    void *areas = mmap(NULL, (size_t)count * AREA_LEN, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     return areas == MAP_FAILED ? NULL : areas;
@@ -100,7 +101,7 @@ have_mine(void)
             areas = map(KEPT);
         }
         if (areas != NULL && pthread_setspecific(key, areas) != 0) {
-            munmap(areas, (size_t)KEPT * RECORD_STAGE_LEN);
+            munmap(areas, (size_t)KEPT * AREA_LEN);
             areas = NULL;
         }
         mine = areas;
@@ -108,23 +109,31 @@ have_mine(void)
     return mine != NULL;
 }
 
+/* The stage of this thread at that level. */
+static uint8_t *
+at_level(unsigned level)
+{
+    return mine + (size_t)level * AREA_LEN + RECORD_SKEW;
+}
+
 uint8_t *
 record_stage_take(void)
 {
     unsigned level = taken;
-    uint8_t *stage;
+    uint8_t *area;
 
     taken = level + 1;
     atomic_signal_fence(memory_order_seq_cst);
     /* Who interrupts the very first one may be in the middle of making them. */
     if (level < KEPT && (mine != NULL || (level == 0 && have_mine()))) {
-        return mine + (size_t)level * RECORD_STAGE_LEN;
+        return at_level(level);
     }
-    stage = map(1);
-    if (stage == NULL) {
+    area = map(1);
+    if (area == NULL) {
         taken = level;
+        return NULL;
     }
-    return stage;
+    return area + RECORD_SKEW;
 }
 
 void
@@ -133,8 +142,8 @@ record_stage_give(uint8_t *stage)
     if (stage == NULL) {
         return;
     }
-    if (mine == NULL || stage < mine || stage >= mine + (size_t)KEPT * RECORD_STAGE_LEN) {
-        munmap(stage, RECORD_STAGE_LEN);
+    if (mine == NULL || stage < mine || stage >= mine + (size_t)KEPT * AREA_LEN) {
+        munmap(stage - RECORD_SKEW, AREA_LEN);
     }
     atomic_signal_fence(memory_order_seq_cst);
     taken--;
@@ -144,7 +153,7 @@ bool
 record_stage_is_taken(const uint8_t *stage)
 {
     for (unsigned level = 0; mine != NULL && level < KEPT && level < taken; level++) {
-        if (stage == mine + (size_t)level * RECORD_STAGE_LEN) {
+        if (stage == at_level(level)) {
             return true;
         }
     }

@@ -14,7 +14,7 @@
 #include "shim/record/record.h"
 
 /* One sealed batch, or as much read at once; what is left fits the record's tx_buffer. */
-#define RECORD_STAGE_LEN RECORD_TX_BUFFER_LEN
+#define RECORD_STAGE_LEN (RECORD_TX_BUFFER_LEN - RECORD_SKEW)
 
 /*
  * Takes an area of RECORD_STAGE_LEN bytes; its content is undefined.
