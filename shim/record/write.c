@@ -138,11 +138,13 @@ send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *
         *pos = before;
         return record_fail_both(conn, fd, (int)len);
     }
-    if ((flags & MSG_MORE) != 0 && pos->left == 0 && len <= RECORD_HELD_LEN_MAX) {
+    bool held = (flags & MSG_MORE) != 0 && pos->left == 0 && len <= RECORD_HELD_LEN_MAX;
+    /* What is held is as good as sent but for an end that the kernel knows of. */
+    ssize_t n = record_send_bytes(conn, fd, stage, held ? 0 : (size_t)len, flags);
+    if (held && n == 0) {
         record_send_keep(conn, stage, (size_t)len, true);
         return 0;
     }
-    ssize_t n = record_send_bytes(conn, fd, stage, (size_t)len, flags);
     if (n < 0 && !record_fail_is_transient((int)n)) {
         *pos = before;
         return (int)n;
