@@ -55,6 +55,8 @@ fail() {
 # CUSTOM_RAND: random bytes are the kernel's (wolfssl-random.c), without a generator for each
 # connection that has to be seeded and tests itself; and no file is opened for them, so
 # chroots and closed fds do not matter.
+# SMALL_STACK: handshakes are made on the threads of programs, whose stacks may be as small as
+# PTHREAD_STACK_MIN (16 KiB); it costs one instruction in a hundred.
 # ALWAYS_VERIFY_CB: our authorisation runs on every leaf, before our Finished.
 # hrrcookie: without it a client does not send back the cookie of a HelloRetryRequest, as
 # RFC 8446 section 4.2.2 demands, and Java's servers rely on it.
@@ -63,7 +65,7 @@ fail() {
 # holds certificates; where wolfSSL has no room for it the handshake fails.
 # No --enable-keylog-export: it prints secrets.
 flags="-O2 -g -fvisibility=hidden -fexceptions -DHAVE_SECRET_CALLBACK
-    -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_ALT_NAMES
+    -DWOLFSSL_SMALL_STACK -DWOLFSSL_ALWAYS_VERIFY_CB -DKEEP_PEER_CERT -DWOLFSSL_ALT_NAMES
     -DCUSTOM_RAND_GENERATE_BLOCK=wolfssl_random_block -include $here/wolfssl-random.h
     -DTLS13_TICKET_NONCE_STATIC_SZ=32 -DWOLFSSL_TICKET_EXTRA_PADDING_SZ=8192"
 # Who builds reproducibly (packages do) gets no path of this machine into the archive.

@@ -28,20 +28,25 @@ io_total(const struct iovec *iov, int count)
     return (ssize_t)total;
 }
 
-/* A copy of iov without its first `done` bytes. Returns how many entries it has. */
+/* What goes on after its first bytes is taken so many pieces at a time: IOV_MAX of them
+ * would not fit a stack of PTHREAD_STACK_MIN. */
+enum { REST_COUNT = 32 };
+
+/* The next pieces of iov after its first `done` bytes. Returns how many there are. */
 static int
-rest_of(const struct iovec *iov, int count, size_t done, struct iovec rest[IOV_MAX])
+rest_of(const struct iovec *iov, int count, size_t done, struct iovec rest[REST_COUNT])
 {
     int first = 0;
     while (first < count && done >= iov[first].iov_len) {
         done -= iov[first++].iov_len;
     }
-    memcpy(rest, iov + first, (size_t)(count - first) * sizeof(*rest));
-    if (first < count) {
+    int left = count - first < REST_COUNT ? count - first : REST_COUNT;
+    memcpy(rest, iov + first, (size_t)left * sizeof(*rest));
+    if (left > 0) {
         rest[0].iov_base = (char *)rest[0].iov_base + done;
         rest[0].iov_len -= done;
     }
-    return count - first;
+    return left;
 }
 
 /* One read that waits for its first byte. */
@@ -67,7 +72,7 @@ static __attribute__((noinline)) ssize_t
 read_on(struct handle *handle, int fd, const struct iovec *iov, int count, size_t done,
         int flags)
 {
-    struct iovec rest[IOV_MAX];
+    struct iovec rest[REST_COUNT];
     struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {
@@ -87,7 +92,7 @@ read_on(struct handle *handle, int fd, const struct iovec *iov, int count, size_
 static __attribute__((noinline)) ssize_t
 discard(struct handle *handle, int fd, size_t len, int flags)
 {
-    char scratch[16384];
+    char scratch[4096];
     size_t done = 0;
     while (done < len) {
         size_t step = len - done < sizeof(scratch) ? len - done : sizeof(scratch);
@@ -171,7 +176,7 @@ static __attribute__((noinline)) ssize_t
 write_on(struct handle *handle, int fd, const struct iovec *iov, int count, size_t done,
          int flags)
 {
-    struct iovec rest[IOV_MAX];
+    struct iovec rest[REST_COUNT];
     struct wait_limit progress = {0};
     int left;
     while ((left = rest_of(iov, count, done, rest)) > 0) {

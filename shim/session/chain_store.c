@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shim/record/lock.h"
@@ -93,20 +94,21 @@ chain_store_put(const struct chain *chain)
 struct chain *
 chain_store_get(const uint8_t id[CHAIN_ID_LEN])
 {
-    uint8_t flat[CHAIN_STORE_FLAT_MAX];
     size_t len = 0;
     if (store == NULL || !shared_lock(&store->lock)) {
         return NULL;
     }
     int i = look_up(id);
-    if (i >= 0 && store->places[i].len <= sizeof(flat)) {
+    uint8_t *flat = i >= 0 ? malloc(CHAIN_STORE_FLAT_MAX) : NULL;
+    if (flat != NULL && store->places[i].len <= CHAIN_STORE_FLAT_MAX) {
         store->places[i].used = ++store->clock;
         len = store->places[i].len;
         memcpy(flat, store->flat[i], len);
     }
     pthread_mutex_unlock(&store->lock);
 
-    struct chain *chain = chain_parse(flat, len);
+    struct chain *chain = len > 0 ? chain_parse(flat, len) : NULL;
+    free(flat);
     if (chain != NULL && memcmp(chain_id(chain), id, CHAIN_ID_LEN) != 0) {
         chain_unref(chain); /* whoever wrote it has died on the way */
         chain = NULL;
