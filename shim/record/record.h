@@ -289,7 +289,8 @@ int record_write_layout(const struct record_conn *conn, uint8_t *stage, size_t l
 /* Sends pending bytes. Returns 0 when none are left, -EAGAIN, or -errno (sticky). */
 int record_flush(struct record_conn *conn, int fd);
 bool record_pending(const struct record_conn *conn); /* a hint, without the lock */
-bool record_holds(const struct record_conn *conn);   /* the same: for MSG_MORE's sake */
+size_t record_held(
+    const struct record_conn *conn); /* the same: bytes, for MSG_MORE's sake */
 
 /*
  * Seals a close_notify once and sends what the kernel takes.  Reading goes on.

@@ -6,7 +6,7 @@
 #include "shim/record/fail.h"
 #include "shim/record/protect.h"
 
-/* record_pending() and record_holds() look without the lock. */
+/* record_pending() and record_held() look without the lock. */
 static void
 set_kept(struct record_dir *tx, size_t len, bool held)
 {

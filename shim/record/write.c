@@ -234,10 +234,14 @@ record_pending(const struct record_conn *conn)
     return __atomic_load_n(&tx->len, __ATOMIC_RELAXED) > 0 && tx->error == 0;
 }
 
-bool
-record_holds(const struct record_conn *conn)
+size_t
+record_held(const struct record_conn *conn)
 {
-    return __atomic_load_n(&conn->rec->tx.held, __ATOMIC_RELAXED);
+    const struct record_dir *tx = &conn->rec->tx;
+
+    return __atomic_load_n(&tx->held, __ATOMIC_RELAXED)
+               ? __atomic_load_n(&tx->len, __ATOMIC_RELAXED)
+               : 0;
 }
 
 bool

@@ -65,7 +65,7 @@ session_cork_passed(struct session *session)
 void
 session_push(struct handle *handle, int fd)
 {
-    if (record_holds(&handle->conn)) {
+    if (record_held(&handle->conn) > 0) {
         int result = record_flush(&handle->conn, fd);
         (void)result; /* an error is the next call's */
     }

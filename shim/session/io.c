@@ -213,7 +213,7 @@ static void
 note_kept(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
-    bool holds = record_holds(&handle->conn);
+    bool holds = record_held(&handle->conn) > 0;
     if (!holds) {
         session_cork_passed(session);
     }
@@ -318,7 +318,7 @@ session_room(struct handle *handle, int fd)
     }
     /* A batch goes out or is kept, as a whole, once nothing else is pending. */
     bool full =
-        !record_holds(&handle->conn) && record_flush(&handle->conn, fd) == -EAGAIN;
+        record_held(&handle->conn) == 0 && record_flush(&handle->conn, fd) == -EAGAIN;
     return full ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
 }
 

@@ -21,21 +21,24 @@ is_silent(int fd)
     return fd >= 0 && system_calls.poll(&pollfd, 1, 0) == 0;
 }
 
-/* Whether what the record holds back may stay so, as TCP would have it: tcp(7), TCP_CORK.
- * Only this thread looks at it, so that who writes need not ask for the time. */
+/*
+ * Whether what the record holds back may stay so, as TCP would have it: tcp(7), TCP_CORK.
+ * Only this thread looks at it, so that who writes need not ask for the time.  What was
+ * sent and held anew since it last looked is taken for the same: some go out a little
+ * early.
+ */
 static bool
 may_hold(struct handle *handle, int64_t now)
 {
-    uint64_t bytes = atomic_load(&handle->session->record.tx.bytes);
-    if (!record_holds(&handle->conn) || handle->lingering ||
-        atomic_load(&handle->session->shut_wanted) != 0) {
-        return false;
-    }
-    if (handle->held_bytes != bytes) {
-        handle->held_bytes = bytes;
+    size_t held = record_held(&handle->conn);
+    if (held < handle->held_len || handle->held_len == 0) {
         handle->held_since_ms = now;
     }
-    return now - handle->held_since_ms < HOLD_MS;
+    bool may = held > 0 && !handle->lingering &&
+               atomic_load(&handle->session->shut_wanted) == 0 &&
+               now - handle->held_since_ms < HOLD_MS;
+    handle->held_len = may ? held : 0;
+    return may;
 }
 
 /* What is left to do on an open session. Returns -EAGAIN with events, else 0. */

@@ -144,8 +144,8 @@ struct handle {
     int service_fd;         /* a dup of the service's own, -1 = none */
     _Atomic int64_t service_after_ms; /* leave it to the program's threads until then */
     _Atomic int64_t linger_until_ms;  /* set before lingering is */
-    uint64_t held_bytes; /* what the record had accepted when it was seen to hold some */
-    int64_t held_since_ms;   /* and when that was */
+    size_t held_len;                  /* that the record was seen to hold back */
+    int64_t held_since_ms;            /* since when */
     uint32_t service_events; /* what epoll watches service_fd for; 0 = not added */
 };
 
