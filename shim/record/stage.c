@@ -149,13 +149,13 @@ record_stage_give(uint8_t *stage)
     taken--;
 }
 
-bool
-record_stage_is_taken(const uint8_t *stage)
+uint8_t *
+record_stage_taken_at(uintptr_t address)
 {
     for (unsigned level = 0; mine != NULL && level < KEPT && level < taken; level++) {
-        if (stage == at_level(level)) {
-            return true;
+        if (address == (uintptr_t)at_level(level)) {
+            return at_level(level);
         }
     }
-    return false;
+    return NULL;
 }

@@ -8,7 +8,6 @@
 #ifndef SHIM_RECORD_STAGE_H
 #define SHIM_RECORD_STAGE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "shim/record/record.h"
@@ -26,7 +25,7 @@
 uint8_t *record_stage_take(void);
 void record_stage_give(uint8_t *stage);
 
-/* Whether an area that this thread has taken, and keeps, begins there. */
-bool record_stage_is_taken(const uint8_t *stage);
+/* The area that this thread has taken, and keeps, if one begins there; else NULL. */
+uint8_t *record_stage_taken_at(uintptr_t address);
 
 #endif

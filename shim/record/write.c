@@ -81,8 +81,10 @@ stage_of(const struct record_conn *conn, const struct record_iov *pos)
     if (pos->at != 0 || conn->rec->tx.held || conn->rec->ticket_len > 0) {
         return NULL;
     }
-    uint8_t *stage = (uint8_t *)pos->next->iov_base - record_protect_prefix(conn->rec);
-    if (!record_stage_is_taken(stage)) {
+    /* No pointer yet: where it comes from the program it may be any. */
+    uintptr_t at = (uintptr_t)pos->next->iov_base - record_protect_prefix(conn->rec);
+    uint8_t *stage = record_stage_taken_at(at);
+    if (stage == NULL) {
         return NULL;
     }
     int count = record_write_layout(conn, stage, pos->left, wanted);

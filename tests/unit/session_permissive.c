@@ -253,6 +253,13 @@ must_refuse(struct pair *pair, struct handle *handle)
     wait_for(pair->peer, POLLIN);
     assert_int_equal(recv(pair->peer, buf, sizeof(buf), 0), 0);
     table_release(handle);
+    assert_ptr_equal(table_remove(pair->fd), handle);
+    session_last_close(handle, pair->fd);
+    /* The service may be at it still; it is free when that is done, too. */
+    for (int i = 0; i < 5000 && atomic_load(&handle->refs) > 0; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(atomic_load(&handle->refs), 0);
     pair_free(pair);
 }
 
