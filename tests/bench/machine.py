@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import procs  # noqa: E402
 
 BUILD = os.path.join(procs.ROOT, os.environ.get("BUILD", "build"))
+LIMITS = os.path.join(BUILD, "tests", "bench", "limits")  # tests/bench/limits.c
 HOST = "127.0.0.1"
 SUITE = "TLS_AES_128_GCM_SHA256"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -82,7 +83,7 @@ def files_max():
 
 def limits(seconds):
     """What the machine's cores can do: see limits.c."""
-    out = subprocess.run([os.path.join(BUILD, "tests", "bench", "limits"), f"{seconds:.2f}"],
+    out = subprocess.run([LIMITS, f"{seconds:.2f}"],
                          check=True, capture_output=True, text=True, timeout=60).stdout
     return json.loads(out)
 
