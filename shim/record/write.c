@@ -132,6 +132,7 @@ send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *
            int flags)
 {
     struct record_iov before = *pos;
+    bool asked = conn->rec->tx.held;
     uint8_t *in_place = stage_of(conn, pos);
 
     stage = in_place != NULL ? in_place : stage;
@@ -140,9 +141,10 @@ send_batch(struct record_conn *conn, int fd, uint8_t *stage, struct record_iov *
         *pos = before;
         return record_fail_both(conn, fd, (int)len);
     }
-    bool held = (flags & MSG_MORE) != 0 && pos->left == 0 && len <= RECORD_HELD_LEN_MAX;
     /* What is held is as good as sent but for an end that the kernel knows of. */
-    ssize_t n = record_send_bytes(conn, fd, stage, held ? 0 : (size_t)len, flags);
+    bool held = (flags & MSG_MORE) != 0 && pos->left == 0 && len <= RECORD_HELD_LEN_MAX;
+    size_t to_send = held ? 0 : (size_t)len;
+    ssize_t n = held && asked ? 0 : record_send_bytes(conn, fd, stage, to_send, flags);
     if (held && n == 0) {
         record_send_keep(conn, stage, (size_t)len, true);
         return 0;
@@ -241,7 +243,7 @@ record_held(const struct record_conn *conn)
 {
     const struct record_dir *tx = &conn->rec->tx;
 
-    return __atomic_load_n(&tx->held, __ATOMIC_RELAXED)
+    return __atomic_load_n(&tx->held, __ATOMIC_RELAXED) && tx->error == 0
                ? __atomic_load_n(&tx->len, __ATOMIC_RELAXED)
                : 0;
 }

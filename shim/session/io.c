@@ -213,18 +213,17 @@ static void
 note_kept(struct handle *handle, int fd)
 {
     struct session *session = handle->session;
-    bool holds = record_held(&handle->conn) > 0;
-    if (!holds) {
-        session_cork_passed(session);
-    }
-    if (record_pending(&handle->conn)) {
-        if (!holds) {
-            atomic_store(&session->write_starved, true);
-        }
-        service_watch(handle);
-        if (holds && !service_is_running()) {
+    if (record_held(&handle->conn) > 0) {
+        service_watch_held(handle);
+        if (!service_is_running()) {
             session_push(handle, fd); /* nobody would, later */
         }
+        return;
+    }
+    session_cork_passed(session);
+    if (record_pending(&handle->conn)) {
+        atomic_store(&session->write_starved, true);
+        service_watch(handle);
     }
 }
 

@@ -80,6 +80,13 @@ service_unwatch(struct handle *handle)
         return;
     }
     list_remove(handle);
+    /* Who holds something back looks whether it is watched: see service_watch_held(). */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (record_held(&handle->conn) > 0 && !atomic_load(&handle->lingering)) {
+        list_add(handle);
+        pthread_mutex_unlock(&service_mutex);
+        return;
+    }
     service_drop_fd(handle);
     pthread_mutex_unlock(&service_mutex);
     table_release(handle);
@@ -330,6 +337,16 @@ service_watch(struct handle *handle)
     pthread_mutex_lock(&service_mutex);
     watch_locked(handle);
     pthread_mutex_unlock(&service_mutex);
+}
+
+void
+service_watch_held(struct handle *handle)
+{
+    /* Each has written before it reads what the other writes: one of them sees it. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load(&handle->watched)) {
+        service_watch(handle);
+    }
 }
 
 static bool

@@ -14,6 +14,10 @@
  */
 void service_watch(struct handle *handle);
 
+/* The same for what the record has begun to hold back: without a lock that other
+ * connections take, if it is watched already. */
+void service_watch_held(struct handle *handle);
+
 /* A thread of the program sees to this session's handshake, and will for so long: with
  * two at it one would only wait for the other. */
 void service_leave(struct handle *handle, int64_t time_ms);
