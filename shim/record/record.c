@@ -132,23 +132,25 @@ give_back(uint8_t *buf, size_t len)
 
 /* Returns whether there are pages left. */
 static bool
-trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len,
-     size_t kept)
+trim(struct record_conn *conn, struct record_dir *dir, uint8_t *buf, size_t len)
 {
     RECORD_LOCK_SCOPE lock = {0};
 
-    if (dir->touched == 0) {
+    if (__atomic_load_n(&dir->touched, __ATOMIC_RELAXED) == 0) {
         return false;
     }
     /* A buffer in use is as good as full: the next call will do. */
-    if (record_lock_try(&lock, conn, dir, -1) != 0 || dir->len > 0 || kept > 0) {
+    if (record_lock_try(&lock, conn, dir, -1) != 0 || dir->len > 0 ||
+        (dir == &conn->rec->tx && conn->rec->ticket_len > 0)) {
         return true;
     }
-    if (dir->touched > 0 && --dir->touched == 0) {
+    uint8_t left = dir->touched > 0 ? dir->touched - 1 : 0;
+    if (left == 0) {
         give_back(buf, len);
         dir->reach = 0;
     }
-    return dir->touched > 0;
+    __atomic_store_n(&dir->touched, left, __ATOMIC_RELAXED);
+    return left > 0;
 }
 
 bool
@@ -156,9 +158,8 @@ record_trim(struct record_conn *conn)
 {
     struct record *rec = conn->rec;
 
-    bool rx = trim(conn, &rec->rx, conn->rx_buffer, RECORD_RX_BUFFER_LEN, 0);
-    bool tx =
-        trim(conn, &rec->tx, conn->tx_buffer, RECORD_TX_BUFFER_LEN, rec->ticket_len);
+    bool rx = trim(conn, &rec->rx, conn->rx_buffer, RECORD_RX_BUFFER_LEN);
+    bool tx = trim(conn, &rec->tx, conn->tx_buffer, RECORD_TX_BUFFER_LEN);
 
     return rx || tx;
 }

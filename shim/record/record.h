@@ -371,7 +371,7 @@ bool record_trim(struct record_conn *conn);
 static inline void
 record_touch(struct record_dir *dir, size_t end)
 {
-    dir->touched = RECORD_TOUCHED;
+    __atomic_store_n(&dir->touched, RECORD_TOUCHED, __ATOMIC_RELAXED); /* or without it */
     dir->reach = end > dir->reach ? (uint32_t)end : dir->reach;
 }
 
