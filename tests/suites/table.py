@@ -25,7 +25,8 @@ class Suite(NamedTuple):
 
 UNITTEST = re.compile(
     r"^(?P<name>\w+) \((?P<where>[\w.]+)\)(?:\n.*?)?? \.\.\. "
-    r"(?:\[.*\n)*(?P<result>ok|FAIL|ERROR|skipped)",  # what was logged in between
+    r"(?:.*\n(?!\w+ \())*?"  # what was logged in between, up to the next test
+    r"(?P<result>ok|FAIL|ERROR|skipped)\b",
     re.MULTILINE)
 UNITTEST_TROUBLE = re.compile(r"^(FAIL|ERROR): (?P<name>\w+) \((?P<where>[\w.]+)\)",
                               re.MULTILINE)
