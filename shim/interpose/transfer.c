@@ -26,6 +26,18 @@ source_error(int in, const off64_t *offset, int error)
     return offset == NULL && error == ESPIPE ? -EINVAL : -error;
 }
 
+/* The first len bytes of iov. Returns of how many pieces. */
+static int
+first_of(struct iovec *iov, int count, size_t len)
+{
+    int kept = 0;
+    for (; kept < count && len > 0; kept++) {
+        iov[kept].iov_len = iov[kept].iov_len < len ? iov[kept].iov_len : len;
+        len -= iov[kept].iov_len;
+    }
+    return kept;
+}
+
 /* Copies len bytes from a place in a file, which is that of offset or of the file itself
  * (NULL), to the socket. Returns how many. */
 static ssize_t
@@ -40,7 +52,7 @@ copy(struct handle *handle, int fd, int in, const off64_t *offset, off64_t start
     }
     while (done < len || len == 0) {
         struct iovec iov[RECORD_BATCH_COUNT];
-        int count = record_write_layout(&handle->conn, stage, len - done, iov);
+        int count = session_layout(handle, stage, len - done, iov);
         ssize_t got = preadv64(in, iov, count, start + (off64_t)done);
         if (got <= 0) {
             result = got == 0 ? 0 : source_error(in, offset, errno);
@@ -48,8 +60,7 @@ copy(struct handle *handle, int fd, int in, const off64_t *offset, off64_t start
         }
         int flags =
             (done + (size_t)got < len ? MSG_MORE : 0) | (done > 0 ? IO_PARTLY : 0);
-        count = record_write_layout(&handle->conn, stage, (size_t)got, iov);
-        result = io_write(handle, fd, iov, count, flags);
+        result = io_write(handle, fd, iov, first_of(iov, count, (size_t)got), flags);
         done += result > 0 ? (size_t)result : 0;
         if (result < got) {
             break;

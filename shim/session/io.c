@@ -321,6 +321,18 @@ session_room(struct handle *handle, int fd)
     return full ? 0 : RECORD_BATCH_PLAINTEXT_MAX;
 }
 
+int
+session_layout(const struct handle *handle, uint8_t *stage, size_t len,
+               struct iovec iov[RECORD_BATCH_COUNT])
+{
+    if (atomic_load(&handle->session->state) == SESSION_OPEN) {
+        return record_write_layout(&handle->conn, stage, len, iov);
+    }
+    iov[0].iov_base = stage;
+    iov[0].iov_len = len < RECORD_BATCH_PLAINTEXT_MAX ? len : RECORD_BATCH_PLAINTEXT_MAX;
+    return 1;
+}
+
 size_t
 session_available(struct handle *handle, int fd)
 {

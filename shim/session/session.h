@@ -207,6 +207,15 @@ size_t session_available(struct handle *handle, int fd);
 /* How many bytes session_write() is sure to take all of now; 0 = it would block. */
 size_t session_room(struct handle *handle, int fd);
 
+/*
+ * Where what is to be written is best put: record_write_layout(), where there is a
+ * record.
+ *
+ * Returns  how many pieces of stage, of len bytes together or of a batch.
+ */
+int session_layout(const struct handle *handle, uint8_t *stage, size_t len,
+                   struct iovec iov[RECORD_BATCH_COUNT]);
+
 /* shutdown(2) on a governed socket; never blocks. Returns 0 or -errno. */
 int session_shutdown(struct handle *handle, int fd, int how);
 
