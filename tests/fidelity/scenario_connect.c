@@ -431,6 +431,7 @@ turn_away(struct t *t)
     while (--count >= 0) {
         close(taken[count]);
     }
+    free(taken);
     t_wait(t);
 }
 
