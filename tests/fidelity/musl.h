@@ -69,17 +69,43 @@ musl_recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
 
 #define ERROR_NAMES(X)                                                                   \
     X(EACCES)                                                                            \
-    X(EADDRINUSE) X(EADDRNOTAVAIL) X(EAFNOSUPPORT) X(EAGAIN) X(EALREADY) X(EBADF)        \
-        X(EBADMSG) X(EBUSY) X(ECANCELED) X(ECONNABORTED) X(ECONNREFUSED) X(ECONNRESET)   \
-            X(EDEADLK) X(EDESTADDRREQ) X(EDOM) X(EEXIST) X(EFAULT) X(EFBIG)              \
-                X(EHOSTUNREACH) X(EINPROGRESS) X(EINTR) X(EINVAL) X(EIO) X(EISCONN)      \
-                    X(EISDIR) X(ELOOP) X(EMFILE) X(EMSGSIZE) X(ENAMETOOLONG)             \
-                        X(ENETUNREACH) X(ENFILE) X(ENOBUFS) X(ENODEV) X(ENOENT)          \
-                            X(ENOMEM) X(ENOPROTOOPT) X(ENOSPC) X(ENOSYS) X(ENOTCONN)     \
-                                X(ENOTSOCK) X(EOPNOTSUPP) X(ENOTTY) X(ENXIO)             \
-                                    X(EOVERFLOW) X(EPERM) X(EPIPE) X(EPROTO)             \
-                                        X(EPROTONOSUPPORT) X(ERANGE) X(EROFS) X(ESPIPE)  \
-                                            X(ESRCH) X(ETIMEDOUT)
+    X(EADDRINUSE)                                                                        \
+    X(EADDRNOTAVAIL)                                                                     \
+    X(EAFNOSUPPORT)                                                                      \
+    X(EAGAIN)                                                                            \
+    X(EALREADY)                                                                          \
+    X(EBADF)                                                                             \
+    X(EBADMSG)                                                                           \
+    X(EBUSY)                                                                             \
+    X(ECANCELED)                                                                         \
+    X(ECONNABORTED)                                                                      \
+    X(ECONNREFUSED)                                                                      \
+    X(ECONNRESET)                                                                        \
+    X(EDEADLK)                                                                           \
+    X(EDESTADDRREQ)                                                                      \
+    X(EDOM)                                                                              \
+    X(EEXIST)                                                                            \
+    X(EFAULT)                                                                            \
+    X(EFBIG)                                                                             \
+    X(EHOSTUNREACH)                                                                      \
+    X(EINPROGRESS)                                                                       \
+    X(EINTR)                                                                             \
+    X(EINVAL)                                                                            \
+    X(EIO)                                                                               \
+    X(EISCONN)                                                                           \
+    X(EISDIR)                                                                            \
+    X(ELOOP)                                                                             \
+    X(EMFILE)                                                                            \
+    X(EMSGSIZE)                                                                          \
+    X(ENAMETOOLONG)                                                                      \
+    X(ENETUNREACH)                                                                       \
+    X(ENFILE)                                                                            \
+    X(ENOBUFS)                                                                           \
+    X(ENODEV)                                                                            \
+    X(ENOENT)                                                                            \
+    X(ENOMEM) X(ENOPROTOOPT) X(ENOSPC) X(ENOSYS) X(ENOTCONN) X(ENOTSOCK) X(EOPNOTSUPP)   \
+        X(ENOTTY) X(ENXIO) X(EOVERFLOW) X(EPERM) X(EPIPE) X(EPROTO) X(EPROTONOSUPPORT)   \
+            X(ERANGE) X(EROFS) X(ESPIPE) X(ESRCH) X(ETIMEDOUT)
 
 static inline const char *
 strerrorname_np(int error)
