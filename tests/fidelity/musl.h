@@ -103,9 +103,19 @@ musl_recvfrom_chk(int fd, void *buf, size_t len, size_t size, int flags,
     X(ENOBUFS)                                                                           \
     X(ENODEV)                                                                            \
     X(ENOENT)                                                                            \
-    X(ENOMEM) X(ENOPROTOOPT) X(ENOSPC) X(ENOSYS) X(ENOTCONN) X(ENOTSOCK) X(EOPNOTSUPP)   \
-        X(ENOTTY) X(ENXIO) X(EOVERFLOW) X(EPERM) X(EPIPE) X(EPROTO) X(EPROTONOSUPPORT)   \
-            X(ERANGE) X(EROFS) X(ESPIPE) X(ESRCH) X(ETIMEDOUT)
+    X(ENOMEM)                                                                            \
+    X(ENOPROTOOPT)                                                                       \
+    X(ENOSPC)                                                                            \
+    X(ENOSYS)                                                                            \
+    X(ENOTCONN)                                                                          \
+    X(ENOTSOCK)                                                                          \
+    X(EOPNOTSUPP)                                                                        \
+    X(ENOTTY)                                                                            \
+    X(ENXIO)                                                                             \
+    X(EOVERFLOW)                                                                         \
+    X(EPERM)                                                                             \
+    X(EPIPE)                                                                             \
+    X(EPROTO) X(EPROTONOSUPPORT) X(ERANGE) X(EROFS) X(ESPIPE) X(ESRCH) X(ETIMEDOUT)
 
 static inline const char *
 strerrorname_np(int error)
