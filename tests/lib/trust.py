@@ -206,7 +206,10 @@ def _talk_openssl(run, sock, answer):
         with _openssl_context(run).wrap_socket(
                 sock, server_side=run.role == "client",
                 server_hostname=None) as conn:
-            conn.sendall(PEER_LINE.encode())
+            try:
+                conn.sendall(PEER_LINE.encode())
+            except ssl.SSLEOFError:
+                pass  # a refusal was faster than this, and is to be read
             while _wants_more(run, answer):
                 chunk = conn.recv(4096)
                 if not chunk:
