@@ -302,6 +302,37 @@ overfill_queue(struct t *t)
     t_tell(t);
 }
 
+/* ---- ended as soon as TCP is there
+ * ------------------------------------------------------------------------- */
+
+static void
+accept_the_end(struct t *t)
+{
+    for (int i = 0; i < 3; i++) {
+        int fd = t_accept(t);
+        size_t len = t_read_all(t, fd, buf, 1);
+        t_say(t, "%zu bytes, and the end", len);
+        T(close(fd));
+    }
+}
+
+/* Nobody but the kernel is asked whether the connection is there. */
+static void
+end_at_once(struct t *t)
+{
+    for (int i = 0; i < 3; i++) {
+        int fd = make_socket(t);
+        T(connect(fd, ADDRESS));
+        t_await(t, fd, POLLOUT);
+        if (t->param == 1 && t->nonblocking) {
+            T(connect(fd, ADDRESS));
+        }
+        if (t->param != 2 || i < 2) {
+            T(close(fd)); /* else it is open when the process ends */
+        }
+    }
+}
+
 /* ---- data in front of the connection
  * ------------------------------------------------------------------ */
 
@@ -462,6 +493,9 @@ const struct scenario scenarios_connect[] = {
     {"connect.short_queue", short_queue, overfill_queue, 0, T_UNCONNECTED | T_DIRECT,
      NULL},
     /* Data in a SYN would go out in clear: the program is to connect first. */
+    {"connect.end.close", accept_the_end, end_at_once, 0, T_UNCONNECTED, NULL},
+    {"connect.end.connect", accept_the_end, end_at_once, 1, T_UNCONNECTED, NULL},
+    {"connect.end.exit", accept_the_end, end_at_once, 2, T_UNCONNECTED, NULL},
     {"connect.fastopen.sendto", just_wait, send_fastopen, 0, T_UNCONNECTED | T_DIRECT,
      "[blocking] C: sendto(fd, \"hello\", 5, MSG_FASTOPEN, ADDRESS) = 5 => "
      "C: sendto(fd, \"hello\", 5, MSG_FASTOPEN, ADDRESS) = -1 EOPNOTSUPP\n"
