@@ -84,17 +84,14 @@ give_up(struct handle *handle, int fd, const char *why)
 
 /* A program may learn from the kernel alone that TCP is established, and close at once:
  * its peer has accepted the connection, and is to see it end, not break. */
-static void
-notice_connected(struct handle *handle, int fd)
+static bool
+is_connected(const struct handle *handle, int fd)
 {
-    struct session *session = handle->session;
     union session_address remote;
     socklen_t len = sizeof(remote);
-    short events;
-    if (atomic_load(&session->state) == SESSION_CONNECTING &&
-        !atomic_load(&session->dialling) && getpeername(fd, &remote.any, &len) == 0) {
-        (void)session_drive(handle, fd, &events);
-    }
+    return atomic_load(&handle->session->state) == SESSION_CONNECTING &&
+           !atomic_load(&handle->session->dialling) &&
+           getpeername(fd, &remote.any, &len) == 0;
 }
 
 static int64_t
@@ -109,8 +106,8 @@ end_session(struct handle *handle, int fd)
     if (atomic_load(&session->state) == SESSION_PLAINTEXT) {
         (void)service_forget(handle, true);
     }
-    if (last) {
-        notice_connected(handle, fd);
+    if (last && is_connected(handle, fd)) {
+        return session_limits.handshake_timeout_ms;
     }
     int state = atomic_load(&session->state);
     if (state == SESSION_HANDSHAKING &&

@@ -217,11 +217,6 @@ open_fds(void)
     }
     service_epoll_fd = table_raise(service_epoll_fd);
     wake_fd = table_raise(wake_fd);
-    int spare = table_copy(wake_fd);
-    if (spare >= 0 && !service_keep_spare(spare)) {
-        table_disown(spare);
-        system_calls.close(spare);
-    }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     return system_calls.epoll_ctl(service_epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0;
 }
@@ -419,13 +414,11 @@ bool
 service_linger(struct handle *handle, int fd, int64_t linger_ms)
 {
     int copy = table_copy(fd);
-    pthread_mutex_lock(&service_mutex);
-    copy = copy >= 0 ? copy : service_use_spare(fd);
     if (copy < 0) {
-        pthread_mutex_unlock(&service_mutex);
         return true; /* no fd to be had: the close ends it as it stands */
     }
     service_forget_epoll(fd);
+    pthread_mutex_lock(&service_mutex);
     bool lingers = begin_to_linger(handle, copy, linger_ms);
     bool alone = lingers && !started;
     pthread_mutex_unlock(&service_mutex);
@@ -484,7 +477,6 @@ service_fork_child(void)
     sleeping = stopping = false;
     stop_mutex =
         (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* held by who stayed there */
-    service_close_spare();
     if (service_epoll_fd >= 0) {
         table_disown(service_epoll_fd);
         system_calls.close(service_epoll_fd);

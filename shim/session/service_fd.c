@@ -1,6 +1,5 @@
 #include "shim/session/service_state.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include "shim/session/system.h"
@@ -27,40 +26,6 @@ service_forget_epoll(int fd)
     }
 }
 
-/* A number that leads to nothing the program knows, for when there is none left. */
-static int spare_fd = -1;
-
-bool
-service_keep_spare(int fd)
-{
-    if (spare_fd >= 0 || system_calls.dup3(service_epoll_fd, fd, O_CLOEXEC) != fd) {
-        return false;
-    }
-    spare_fd = fd;
-    return true;
-}
-
-int
-service_use_spare(int fd)
-{
-    int copy = spare_fd;
-    if (copy < 0 || system_calls.dup3(fd, copy, O_CLOEXEC) != copy) {
-        return -1;
-    }
-    spare_fd = -1;
-    return copy;
-}
-
-void
-service_close_spare(void)
-{
-    if (spare_fd >= 0) {
-        table_disown(spare_fd);
-        system_calls.close(spare_fd);
-        spare_fd = -1;
-    }
-}
-
 void
 service_drop_fd(struct handle *handle)
 {
@@ -72,10 +37,8 @@ service_drop_fd(struct handle *handle)
                                      NULL);
         handle->service_events = 0;
     }
-    if (!service_keep_spare(handle->service_fd)) {
-        table_disown(handle->service_fd);
-        system_calls.close(handle->service_fd);
-    }
+    table_disown(handle->service_fd);
+    system_calls.close(handle->service_fd);
     handle->service_fd = -1;
 }
 

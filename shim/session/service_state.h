@@ -43,17 +43,6 @@ void service_give_fd(struct handle *handle, int fd);
 /* Under the lock: closes it. */
 void service_drop_fd(struct handle *handle);
 
-/*
- * Under the lock, all three: a number that is the service's own already, since where the
- * program has used up its descriptors none is to be had for a connection that it closes.
- *
- *   keep_spare   makes fd, which the service owns, that number; false: there is one
- *   use_spare    makes it lead to where fd does; -1 = there is none
- */
-bool service_keep_spare(int fd);
-int service_use_spare(int fd);
-void service_close_spare(void);
-
 /* A dup keeps the open file description alive, and with it the program's epoll entry. */
 void service_forget_epoll(int fd);
 

@@ -2,7 +2,6 @@
 #include "tests/fidelity/fidelity.h"
 
 #include <arpa/inet.h>
-#include <sys/resource.h>
 
 static char buf[1000];
 
@@ -441,43 +440,6 @@ dissolve_often(struct t *t)
     close(first);
 }
 
-/* ---- a server with no descriptor left turns a client away
- * -------------------------------------------------------- */
-
-static void
-turn_away(struct t *t)
-{
-    struct rlimit limit;
-    t_await(t, t->listener, POLLIN);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    int *taken = calloc(limit.rlim_cur, sizeof(*taken));
-    int count = 0;
-    while ((taken[count] = open("/dev/null", O_RDONLY)) >= 0) {
-        count++;
-    }
-    T(open("/dev/null", O_RDONLY));
-    close(taken[--count]);
-    int fd = accept(t->listener, NULL, NULL);
-    T(close(fd));
-    while (--count >= 0) {
-        close(taken[count]);
-    }
-    free(taken);
-    t_wait(t);
-}
-
-static void
-be_turned_away(struct t *t)
-{
-    int fd = make_socket(t);
-    t_set_nonblocking(fd, false);
-    T(connect(fd, ADDRESS));
-    t_await(t, fd, POLLIN);
-    T(recv(fd, buf, 10, 0));
-    T(recv(fd, buf, 10, 0));
-    t_tell(t);
-}
-
 const struct scenario scenarios_connect[] = {
     {"connect.twice", serve, connect_twice, 0, T_UNCONNECTED, NULL},
     {"connect.wrong", serve, connect_wrong, 0, T_UNCONNECTED, NULL},
@@ -489,7 +451,6 @@ const struct scenario scenarios_connect[] = {
     {"connect.to_itself", nothing, to_itself, 0, T_UNCONNECTED | T_DIRECT, NULL},
     {"connect.accept", accept_all_ways, dial_thrice, 0, T_UNCONNECTED, NULL},
     {"connect.inherited", accept_inherits, dial_when_told, 0, T_UNCONNECTED, NULL},
-    {"connect.turned_away", turn_away, be_turned_away, 0, T_DIRECT, NULL},
     {"connect.short_queue", short_queue, overfill_queue, 0, T_UNCONNECTED | T_DIRECT,
      NULL},
     /* Data in a SYN would go out in clear: the program is to connect first. */
