@@ -82,7 +82,9 @@ service_unwatch(struct handle *handle)
     list_remove(handle);
     /* Who holds something back looks whether it is watched: see service_watch_held(). */
     atomic_thread_fence(memory_order_seq_cst);
-    if (record_held(&handle->conn) > 0 && !atomic_load(&handle->lingering)) {
+    if (record_held(&handle->conn) > 0 && !atomic_load(&handle->lingering) &&
+        atomic_load(&handle->session->state) == SESSION_OPEN &&
+        atomic_load(&handle->fds) > 0) {
         list_add(handle);
         pthread_mutex_unlock(&service_mutex);
         return;
