@@ -237,7 +237,7 @@ void session_return_nodelay(struct session *session, int fd);
 /*
  * TCP_CORK as the program sees it.  What is written then is held by the record layer as
  * long as it is short, so that a header, its body and both calls of setsockopt(2) around
- * them are one system call.
+ * them are two system calls: one asks for an end that has come, the other sends.
  *
  * Returns  the value or 0; -ENOTTY: ask, or tell, the kernel.
  */

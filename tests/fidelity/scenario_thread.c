@@ -45,15 +45,23 @@ write_blocked(void *context)
     return NULL;
 }
 
-/* Starts it, and gives it the time to get into its call. */
+/* Starts it, and waits until it has begun. */
 static pthread_t
-start(void *(*run)(void *context), struct call *call)
+begin(void *(*run)(void *context), struct call *call)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, run, call);
     while (!__atomic_load_n(&call->begun, __ATOMIC_SEQ_CST)) {
         sched_yield();
     }
+    return thread;
+}
+
+/* The same, and gives it the time to get into its call. */
+static pthread_t
+start(void *(*run)(void *context), struct call *call)
+{
+    pthread_t thread = begin(run, call);
     pause_ms(30);
     return thread;
 }
@@ -172,13 +180,9 @@ static void
 cancel_in_stream(struct t *t)
 {
     struct call call = {.t = t};
-    pthread_t thread;
     void *result = NULL;
     t_wait(t);
-    pthread_create(&thread, NULL, read_on, &call);
-    while (!__atomic_load_n(&call.begun, __ATOMIC_SEQ_CST)) {
-        sched_yield();
-    }
+    pthread_t thread = begin(read_on, &call);
     T(pthread_cancel(thread));
     pthread_join(thread, &result);
     t_say(t, "%s", result == PTHREAD_CANCELED ? "cancelled" : "not cancelled");

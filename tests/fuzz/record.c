@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,14 +27,6 @@ static uint8_t expected[WIRE_LEN_MAX]; /* application data that was sealed */
 static size_t expected_len;
 static const uint8_t *given; /* what the wire is made of */
 static size_t given_len;
-
-static int
-bytes_come(int fd)
-{
-    int count = 0;
-
-    return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
-}
 
 /* What is handed up as a ticket has come as one piece, sealed for us. */
 static void
@@ -185,7 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
         buffers = mmap(NULL, RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN,
                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         record_io = (struct record_io){
-            .recv = recv, .send = send, .shutdown = shutdown, .inq = bytes_come};
+            .recv = recv, .send = send, .shutdown = shutdown, .inq = wire_inq};
         record_ticket_taker = take_ticket;
     }
     expected_len = 0;

@@ -12,7 +12,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -61,14 +60,6 @@ record_pair_recv(int fd, void *to, size_t len, int flags)
                : recv(fd, to, len, flags);
 }
 
-static inline int
-record_pair_inq(int fd)
-{
-    int count = 0;
-
-    return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
-}
-
 static inline void
 pair_sockets(int fds[2], int sndbuf)
 {
@@ -105,10 +96,8 @@ side_init(struct side *side, int fd)
 {
     size_t len = 4096 + RECORD_RX_BUFFER_LEN + RECORD_TX_BUFFER_LEN;
 
-    record_io = (struct record_io){.recv = record_pair_recv,
-                                   .send = send,
-                                   .shutdown = shutdown,
-                                   .inq = record_pair_inq};
+    record_io = (struct record_io){
+        .recv = record_pair_recv, .send = send, .shutdown = shutdown, .inq = wire_inq};
     side->fd = fd;
     side->memory =
         mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <wolfssl/options.h>
 
@@ -23,6 +24,15 @@ struct wire {
     uint8_t hash_len;
     struct record_secrets keys;
 };
+
+/* What record_io.inq gives for a real socket. */
+static inline int
+wire_inq(int fd)
+{
+    int count = 0;
+
+    return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
+}
 
 static inline size_t
 wire_key_len(const struct wire *wire)
