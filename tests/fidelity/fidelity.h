@@ -99,6 +99,7 @@ void t_bytes(struct t *t, const void *buf, long len);
 
 void t_tell(struct t *t);
 void t_wait(struct t *t);
+bool t_told(struct t *t); /* whether t_wait() would return at once */
 void t_meet(struct t *t); /* both */
 void t_await(struct t *t, int fd, short events);
 void t_sent(struct t *t, int fd);

@@ -221,6 +221,14 @@ t_wait(struct t *t)
     own(t)->waits++;
 }
 
+bool
+t_told(struct t *t)
+{
+    int count = 0;
+    sem_getvalue(&own(t)->told, &count);
+    return count > 0;
+}
+
 void
 t_meet(struct t *t)
 {
