@@ -33,6 +33,17 @@ groups_find(const char *name)
     return NULL;
 }
 
+const struct groups_entry *
+groups_by_number(uint16_t number)
+{
+    for (const struct groups_entry *group = groups_list; group->name != NULL; group++) {
+        if (group->number == number) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
 const char *
 groups_name(const char *other_name)
 {

@@ -33,6 +33,9 @@ extern const char *const groups_usual[];
 /* Returns  the group of this name, NULL when the shim does not speak it. */
 const struct groups_entry *groups_find(const char *name);
 
+/* The same by IANA's number. */
+const struct groups_entry *groups_by_number(uint16_t number);
+
 /* The name of a group that wolfSSL calls so; the same text when it is not in the list. */
 const char *groups_name(const char *other_name);
 

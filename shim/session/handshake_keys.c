@@ -78,7 +78,8 @@ handshake_hand_over(struct handshake *handshake)
     }
     session->version = is_13 ? 0x0304 : 0x0303;
     session->cipher = number;
-    snprintf(session->group, sizeof(session->group), "%s", handshake_group(handshake));
+    const struct groups_entry *group = groups_find(handshake_group(handshake));
+    session->group = group != NULL ? group->number : 0;
 
     struct record_secrets client, server;
     memset(&client, 0, sizeof(client));

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HOLDER_COUNT = 64 };
+enum { HOLDER_COUNT = 62 };
 
 /*
  * In shared memory.  A place is empty (0), a process's (its id), or reserved for a child

@@ -154,11 +154,11 @@ fill(struct session *to, const struct session *from)
     atomic_store(&to->cork_in_kernel, atomic_load(&from->cork_in_kernel));
     holder_add(&to->holders, session_self());
     atomic_store(&to->mappings, 1);
-    to->started_ms = from->started_ms;
     to->started_us = from->started_us;
     to->opened_ms = from->opened_ms;
     to->version = from->version;
     to->cipher = from->cipher;
+    to->group = from->group;
     to->is_server = from->is_server;
     to->resumed = from->resumed;
     to->uid = from->uid;
@@ -166,7 +166,6 @@ fill(struct session *to, const struct session *from)
     to->early_touched = to->chain_len > 0;
     to->local = from->local;
     to->remote = from->remote;
-    COPY_TEXT(group);
     COPY_TEXT(rule);
     COPY_TEXT(own_serial);
     COPY_TEXT(dialled_name);

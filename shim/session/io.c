@@ -379,7 +379,7 @@ session_shutdown(struct handle *handle, int fd, int how)
         bool handshaking = state == SESSION_HANDSHAKING && how == SHUT_RD;
         return handshaking || system_calls.shutdown(fd, how) == 0 ? 0 : -errno;
     }
-    atomic_store(&session->shut_wanted, 1 + how);
+    atomic_store(&session->shut_wanted, (int8_t)(1 + how));
     if (session_is_settled(session)) {
         int result = session_finish_shutdown(handle, fd);
         return result == -EAGAIN ? 0 : result;

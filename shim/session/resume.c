@@ -8,7 +8,6 @@
 #include <wolfssl/wolfcrypt/memory.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
-#include "config/groups.h"
 #include "shim/record/bytes.h"
 #include "shim/session/chain_store.h"
 #include "shim/session/context.h"
@@ -260,7 +259,6 @@ write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *cha
 {
     enum { HEADER_LEN = 4, BEFORE_TICKET_LEN = HEADER_LEN + 4 + 4 + 2 + 2 };
     const struct session *session = resume->session;
-    const struct groups_entry *group = groups_find(session->group);
     int64_t since_s = authenticated_s(resume);
     int64_t left_s = since_s + LIFETIME_S - now_s();
     uint32_t age_add;
@@ -275,7 +273,7 @@ write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *cha
         return 0;
     }
     int len = ticket_wolfssl_write(
-        ssl, session->cipher, group != NULL ? group->number : 0, age_add, ticket.text);
+        ssl, session->cipher, session->group, age_add, ticket.text);
     if (len < 0) {
         return 0;
     }
@@ -381,11 +379,10 @@ static uint64_t
 keep(const struct resume *resume, WOLFSSL *ssl, struct chain *chain)
 {
     const struct session *session = resume->session;
-    const struct groups_entry *group = groups_find(session->group);
     struct resume_entry entry = {
         .session = {.version = session->version,
                     .cipher = session->cipher,
-                    .group = group != NULL ? group->number : 0},
+                    .group = session->group},
         .authenticated_s = authenticated_s(resume),
     };
     uint8_t key[RESUME_CACHE_KEY_LEN];

@@ -12,6 +12,7 @@
 
 #include <wolfssl/wolfcrypt/memory.h>
 
+#include "config/groups.h"
 #include "shim/record/fail.h"
 #include "shim/record/lock.h"
 #include "shim/session/context.h"
@@ -101,8 +102,7 @@ init_session(struct handle *handle, int fd, bool is_server, bool connecting,
     atomic_store(&session->nonblocking, -1);
     if (rule->mode == POLICY_MODE_PERMISSIVE) {
         session->started_us = session_now_us();
-        session->started_ms = session->started_us / 1000;
-        session->deadline_ms = session->started_ms + rule->permissive_wait_ms;
+        session->deadline_ms = session->started_us / 1000 + rule->permissive_wait_ms;
         session->may_be_plaintext = true;
         atomic_store(&session->permissive, SESSION_UNDECIDED);
         atomic_store(&session->driver, 0);
@@ -290,8 +290,8 @@ session_begin_handshake(struct session *session, int fd)
 {
     session_borrow_nodelay(session, fd);
     session->started_us = session_now_us();
-    session->started_ms = session->started_us / 1000;
-    session->deadline_ms = session->started_ms + session_limits.handshake_timeout_ms;
+    session->deadline_ms =
+        session->started_us / 1000 + session_limits.handshake_timeout_ms;
     atomic_store(&session->state, SESSION_HANDSHAKING);
 }
 
@@ -323,6 +323,7 @@ session_log(const struct handle *handle, enum audit_event event,
 {
     const struct session *session = handle->session;
     const struct suite *suite = suite_by_number(session->cipher);
+    const struct groups_entry *group = groups_by_number(session->group);
     struct audit_record line = session_line(session, event);
     line.peer = &session->peer;
     line.failure = failure;
@@ -330,12 +331,12 @@ session_log(const struct handle *handle, enum audit_event event,
     if (suite != NULL) {
         line.version = session->version == 0x0304 ? "1.3" : "1.2";
         line.cipher = suite->name;
-        line.group = session->group;
+        line.group = group != NULL ? group->name : "";
         line.resumed = session->resumed;
     }
     bool ended = event == AUDIT_CLOSED || event == AUDIT_CUT;
-    int64_t since =
-        ended && session->opened_ms != 0 ? session->opened_ms : session->started_ms;
+    int64_t since = ended && session->opened_ms != 0 ? session->opened_ms
+                                                     : session->started_us / 1000;
     line.duration_ms = session_now_ms() - since;
     line.handshake_us = session_now_us() - session->started_us;
     if (ended) {

@@ -59,7 +59,7 @@ struct metrics_open; /* metrics_layout.h */
 struct handshake;    /* wolfSSL's part; private to the process that drives */
 
 #define SESSION_MAGIC 0x736c746dU /* "mtls" */
-#define SESSION_REVISION 1U       /* grows with every change of it, or of struct record */
+#define SESSION_REVISION 2U       /* grows with every change of it, or of struct record */
 /* Locks are another thing to another C library. */
 #define SESSION_LAYOUT                                                                   \
     ((uint32_t)sizeof(struct session) + LIBC_SESSION_MARK + (SESSION_REVISION << 16))
@@ -69,8 +69,10 @@ struct session {
     uint32_t magic;  /* SESSION_MAGIC while in use */
     uint32_t layout; /* sizeof(struct session): another version of us must not guess */
     uint64_t cookie; /* SO_COOKIE of its socket; 0 = not asked for yet */
-    struct record record;
-    pthread_mutex_t lock;         /* guards state changes, early data, driver */
+    pthread_mutex_t lock; /* guards state changes, early data, driver */
+    _Atomic int mappings; /* processes that may look at it: more while they linger */
+    _Atomic uint32_t early_len;   /* bytes in the early buffer; changed under the lock */
+    struct record record;         /* begins a cache line, and fills what it has begun */
     _Atomic int state;            /* enum session_state; grows only */
     _Atomic int error;            /* errno once FAILED */
     _Atomic bool dialling;        /* a real connect() has not come back yet */
@@ -81,9 +83,9 @@ struct session {
     _Atomic bool write_starved;   /* a writer was turned away since it was told of room */
     _Atomic bool early_was_full;  /* a writer got EAGAIN: it waits for an edge */
     _Atomic bool awaits_answer;   /* of an OCSP responder: only time can help */
-    _Atomic int permissive;       /* enum session_permissive; UNDECIDED only at first */
+    _Atomic int8_t permissive;    /* enum session_permissive; UNDECIDED only at first */
     _Atomic bool decision_wanted; /* what the program does waits for it */
-    _Atomic int shut_wanted;      /* 1 + how of a shutdown(2) that waits, 0 = none */
+    _Atomic int8_t shut_wanted;   /* 1 + how of a shutdown(2) that waits, 0 = none */
     _Atomic bool closed_logged;
     _Atomic int8_t nonblocking; /* of the file description: 1, 0; -1 = to be asked for */
     _Atomic bool nodelay_borrowed; /* TCP_NODELAY is on, and not the program's choice */
@@ -91,21 +93,18 @@ struct session {
     _Atomic bool corked;           /* TCP_CORK as the program has set it, once known */
     _Atomic bool cork_known;       /* the kernel has been asked for it */
     _Atomic bool cork_in_kernel;   /* it holds something back, or may */
-    struct holder_set holders;     /* whose program has it open */
-    _Atomic int mappings;   /* processes that may look at it: more while they linger */
-    _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
-    _Atomic uint32_t early_len; /* bytes in the early buffer; changed under the lock */
-    int64_t started_ms;         /* CLOCK_MONOTONIC */
-    int64_t started_us;         /* the same, for metrics */
-    int64_t deadline_ms; /* of the handshake; while undecided, of permissive_wait */
-    int64_t opened_ms;   /* 0 until open */
-    uint16_t version;
-    uint16_t cipher; /* IANA number */
-    char group[24];
     bool is_server;
     bool may_be_plaintext; /* mode = permissive */
     bool resumed;
     bool early_touched; /* the early buffer has been written to */
+    uint16_t version;
+    uint16_t cipher;           /* IANA number */
+    uint16_t group;            /* the same; 0 = none */
+    struct holder_set holders; /* whose program has it open */
+    _Atomic int64_t driver; /* whose handshake state is live (holder.h); 0 = nobody's */
+    int64_t started_us;     /* CLOCK_MONOTONIC, as all of these */
+    int64_t deadline_ms;    /* of the handshake; while undecided, of permissive_wait */
+    int64_t opened_ms;      /* 0 until open */
     union session_address local, remote;
     char rule[SESSION_RULE_LEN]; /* the name of the one that let it in */
     char own_serial[MATERIAL_SERIAL_LEN];
