@@ -7,6 +7,7 @@
 
 #include "config/problem.h"
 #include "shim/session/context.h"
+#include "shim/session/heap.h"
 #include "shim/session/resume.h"
 
 /* A policy that several generations share: their files were renewed, it was not. */
@@ -194,6 +195,7 @@ read_all(const char *path, const struct generation *old, bool may_be_lost,
 struct generation *
 generation_load(const char *path, bool may_be_lost, struct policy_report *report)
 {
+    heap_start();
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
         problem_add(report, path, 0, "wolfSSL does not start");
         return NULL;

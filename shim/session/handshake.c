@@ -13,6 +13,7 @@
 #include "shim/session/context.h"
 #include "shim/session/exchange.h"
 #include "shim/session/handshake_state.h"
+#include "shim/session/heap.h"
 #include "shim/session/refusal.h"
 
 static int
@@ -84,7 +85,7 @@ struct handshake *
 handshake_new(struct session *session, const struct ruling *ruling)
 {
     WOLFSSL_CTX *ctx = context_get(ruling_context(ruling), session->is_server);
-    struct handshake *handshake = ctx != NULL ? calloc(1, sizeof(*handshake)) : NULL;
+    struct handshake *handshake = ctx != NULL ? heap_alloc_zero(sizeof(*handshake)) : NULL;
     if (handshake == NULL) {
         return NULL;
     }
@@ -134,7 +135,7 @@ handshake_free(struct handshake *handshake)
     wc_ForceZero(handshake->client_secret, sizeof(handshake->client_secret));
     wc_ForceZero(handshake->server_secret, sizeof(handshake->server_secret));
     wc_ForceZero(handshake->flight_secret, sizeof(handshake->flight_secret));
-    free(handshake);
+    heap_free(handshake);
 }
 
 int

@@ -1,5 +1,6 @@
 #include "shim/session/trim.h"
 
+#include "shim/session/heap.h"
 #include "shim/session/table.h"
 
 /* A buffer that nobody has used between two looks is given back. */
@@ -28,5 +29,6 @@ trim_look(void)
     if (now_ms >= next_ms) {
         next_ms = now_ms + LOOK_MS;
         table_each(look, NULL);
+        heap_trim();
     }
 }
