@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from bisect import bisect
+from typing import NamedTuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import odd  # noqa: E402
@@ -109,11 +110,10 @@ class Live:
             return conn.getpeercert()["serialNumber"].lower().lstrip("0")
 
     def settles(self, certificate, changed):
-        """From STALE_SECONDS after the change on, the certificate is the new one."""
-        wait_until(lambda: self.serial() == certificate.serial, "the new certificate",
-                   max(0.1, changed + STALE_SECONDS - time.monotonic()))
-        for _ in range(12):
-            equal(self.serial(), certificate.serial, "the serial from then on")
+        """From STALE_SECONDS after the change on, the certificate is the new one, of
+        whichever process of the server answers."""
+        wait_until(lambda: all(self.serial() == certificate.serial for _ in range(12)),
+                   "the new certificate", max(0.1, changed + STALE_SECONDS - time.monotonic()))
 
     def ends(self, conn):
         """What the server's program is told of the connection's end, when it is."""
@@ -382,22 +382,42 @@ class Renewed:
               f"{field}: never seen")
 
 
-def rate(times, windows):
-    """How many a second there were in the windows together."""
-    count = sum(bisect(times, end) - bisect(times, start) for start, end in windows)
-    return count / sum(end - start for start, end in windows)
+class Moment(NamedTuple):
+    at: float      # seconds
+    own_s: float   # of processor time, of the programs so far
+    idle_s: float  # of all processors, since they run
 
 
-def cpu_seconds(program):
-    with open(f"/proc/{program.pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def moment(*programs):
+    tick = os.sysconf("SC_CLK_TCK")
+    own = 0
+    for program in programs:
+        with open(f"/proc/{program.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        own += int(fields[11]) + int(fields[12])
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = file.readline().split()
+    return Moment(time.time(), own / tick, (int(fields[4]) + int(fields[5])) / tick)
+
+
+class Pace(NamedTuple):
+    """Of handshakes, at these times, in windows from a moment to another."""
+    per_second: float
+    per_own_second: float
+    idle: float  # processors that had nothing to do
+
+
+def pace(times, windows):
+    count = sum(bisect(times, end.at) - bisect(times, start.at) for start, end in windows)
+    lasted, own, idle = (sum(end[i] - start[i] for start, end in windows) for i in range(3))
+    return Pace(count / lasted, count / own, idle / lasted)
 
 
 def storm(bed, tickets):
     """Connections as fast as they go, while the certificates of both ends are renewed 20
-    times. How fast that is depends on the machine: it is compared with what the same
-    threads reach between renewals."""
+    times. How fast that is depends on the machine, and on what else it does: compared with
+    what the same threads do between renewals, a handshake is not much dearer meanwhile, and
+    the processors do not wait."""
     made = {end: [bed.authority.issue(f"{end}-{tickets}-{i}", names, usage)
                   for i in range(STORM_ROUNDS)]
             for end, names, usage in (("server", SERVER_NAMES, "serverAuth"),
@@ -414,15 +434,15 @@ def storm(bed, tickets):
     bed.audited("client", event="handshake_ok")
     windows = {"renewed": [], "quiet": []}
     for number in range(STORM_ROUNDS):
-        start = time.time()
+        start = moment(server_program, load)
         server.swap()
         client.swap()
         time.sleep(STORM_SECONDS)
-        windows["renewed"].append((start, time.time()))
+        windows["renewed"].append((start, moment(server_program, load)))
         if number % 2 == 1:
             time.sleep(STORM_SECONDS)
-            windows["quiet"].append((windows["renewed"][-1][1], time.time()))
-    spent = cpu_seconds(server_program) + cpu_seconds(load)
+            windows["quiet"].append((windows["renewed"][-1][1], moment(server_program, load)))
+    spent = windows["quiet"][-1][1].own_s
     load.process.terminate()
     load.ok()
     shaken = {}
@@ -440,11 +460,15 @@ def storm(bed, tickets):
     resumed = sum(line["resumed"] for line in shaken["client"])
     equal(resumed > 0, tickets == "on", f"some are resumed: {resumed}")
     times = sorted(seconds_of(line) for line in shaken["client"])
-    renewed, quiet = (rate(times, windows[name]) for name in ("renewed", "quiet"))
-    print(f"{len(times)} handshakes, {resumed} resumed; {renewed:.0f} a second while the "
-          f"certificates were renewed, {quiet:.0f} in between; "
-          f"{1000 * spent / len(times):.2f} ms of CPU each, both ends")
-    equal(renewed >= 0.7 * quiet, True, "as many while certificates are renewed")
+    renewed, quiet = (pace(times, windows[name]) for name in ("renewed", "quiet"))
+    print(f"{len(times)} handshakes, {resumed} resumed; {renewed.per_second:.0f} a second while "
+          f"the certificates were renewed, {quiet.per_second:.0f} in between; "
+          f"{1000 * spent / len(times):.2f} ms of CPU each, both ends; "
+          f"idle {renewed.idle:.2f} and {quiet.idle:.2f} of {os.cpu_count()} processors")
+    equal(renewed.per_own_second >= 0.7 * quiet.per_own_second, True,
+          f"as cheap while certificates are renewed: {renewed}, {quiet}")
+    equal(renewed.idle <= quiet.idle + 0.15 * os.cpu_count(), True,
+          f"as busy while certificates are renewed: {renewed}, {quiet}")
 
 
 def test_storm(bed):
