@@ -5,6 +5,7 @@
 #define SHIM_INTERPOSE_REAL_H
 
 #include <aio.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
