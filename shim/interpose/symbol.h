@@ -1,0 +1,8 @@
+/* Functions of ours by name, for who would get libc's: dlsym(3), dlvsym(3). */
+#ifndef SHIM_INTERPOSE_SYMBOL_H
+#define SHIM_INTERPOSE_SYMBOL_H
+
+/* Returns  the function of that name that this library exports; NULL = none. */
+void *symbol_ours(const char *name);
+
+#endif

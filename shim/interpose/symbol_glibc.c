@@ -1,0 +1,26 @@
+/* dlvsym(3), as dlsym(3) in symbol.c. */
+#include "shim/interpose/symbol.h"
+
+#include <dlfcn.h>
+
+#include "shim/interpose/jump.h"
+#include "shim/interpose/real.h"
+
+JUMPS INTERPOSE void *
+dlvsym(void *handle, const char *name, const char *version)
+{
+    real_need();
+    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT) {
+        JUMP real.dlvsym(handle, name, version);
+    }
+    void *found = real.dlvsym(handle, name, version);
+    void *ours = found != NULL ? symbol_ours(name) : NULL;
+    if (ours == NULL) {
+        return found;
+    }
+    void *behind = real.dlvsym(RTLD_NEXT, name, version);
+    if (behind == NULL) {
+        (void)dlerror(); /* it is not for the program */
+    }
+    return found == behind ? ours : found;
+}
