@@ -111,7 +111,7 @@ $(OUT)/obj/%.o: %.c $(WOLFSSL_A) Makefile
 $(call objs,$(INTERPOSE_SRC)) $(patsubst %.c,$(BUILD)/musl/obj/%.o,$(INTERPOSE_MUSL_SRC)): \
     private _LAST := -U_FORTIFY_SOURCE -D__leaf__=
 # The runtime of a sanitizer calls these before it is ready itself.
-$(call objs,shim/interpose/symbol.c shim/interpose/elf_symbol.c): \
+$(call objs,$(addprefix shim/interpose/,symbol.c symbol_glibc.c elf_symbol.c)): \
     private _LAST += -fno-sanitize=all
 
 # ---- products ---------------------------------------------------------------------

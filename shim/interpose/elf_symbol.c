@@ -1,8 +1,8 @@
 #include "shim/interpose/elf_symbol.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* What the dynamic section of an object leads to. */
 struct tables {
@@ -21,17 +21,11 @@ at(ElfW(Addr) base, ElfW(Addr) address)
 }
 
 static struct tables
-read_tables(const struct dl_phdr_info *object)
+read_tables(const struct link_map *object)
 {
     struct tables tables = {NULL, NULL, NULL, NULL};
-    const ElfW(Dyn) *entry = NULL;
-    for (ElfW(Half) i = 0; i < object->dlpi_phnum; i++) {
-        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC) {
-            entry = at(0, object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
-        }
-    }
-    for (; entry != NULL && entry->d_tag != DT_NULL; entry++) {
-        const void *value = at(object->dlpi_addr, entry->d_un.d_ptr);
+    for (const ElfW(Dyn) *entry = object->l_ld; entry->d_tag != DT_NULL; entry++) {
+        const void *value = at(object->l_addr, entry->d_un.d_ptr);
         switch (entry->d_tag) {
         case DT_SYMTAB:
             tables.symbols = value;
@@ -52,12 +46,23 @@ read_tables(const struct dl_phdr_info *object)
     return tables;
 }
 
+/* strcmp() may be a sanitizer's, which needs us first. */
+static bool
+is_same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 static const ElfW(Sym) *
 defined(const struct tables *tables, uint32_t i, const char *name)
 {
     const ElfW(Sym) *symbol = &tables->symbols[i];
     return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 &&
-                   strcmp(tables->names + symbol->st_name, name) == 0
+                   is_same(tables->names + symbol->st_name, name)
                ? symbol
                : NULL;
 }
@@ -97,7 +102,7 @@ find_in_all(const struct tables *tables, const char *name)
 }
 
 void *
-elf_symbol(const struct dl_phdr_info *object, const char *name)
+elf_symbol(const struct link_map *object, const char *name)
 {
     struct tables tables = read_tables(object);
     const ElfW(Sym) *symbol = NULL;
@@ -110,5 +115,5 @@ elf_symbol(const struct dl_phdr_info *object, const char *name)
         symbol = find_in_all(&tables, name);
     }
     /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-    return symbol != NULL ? (void *)(object->dlpi_addr + symbol->st_value) : NULL;
+    return symbol != NULL ? (void *)(object->l_addr + symbol->st_value) : NULL;
 }

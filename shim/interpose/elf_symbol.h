@@ -12,11 +12,9 @@
 /*
  * Finds what an object defines for others under a name, in whatever version.
  *
- *   object  in  as dl_iterate_phdr(3) tells it
- *
  * Returns  its address; NULL: the object defines no such symbol.
  * Safe     threads, signals; allocates nothing.
  */
-void *elf_symbol(const struct dl_phdr_info *object, const char *name);
+void *elf_symbol(const struct link_map *object, const char *name);
 
 #endif

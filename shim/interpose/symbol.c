@@ -11,7 +11,6 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <stdint.h>
 
 #include "shim/interpose/elf_symbol.h"
 #include "shim/interpose/jump.h"
@@ -22,49 +21,29 @@ typedef void *dlsym_function(void *handle, const char *name);
 /* Not real.dlsym: memory allocators ask for functions when they are called first, and
  * finding all of ours may call them. */
 static dlsym_function *_Atomic loaders_own;
-static struct dl_phdr_info this_library; /* once loaders_own is set */
+static const struct link_map *_Atomic this_library; /* once loaders_own is set */
 
-static bool
-is_within(const struct dl_phdr_info *object, const void *address)
-{
-    bool is = false;
-    for (ElfW(Half) i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
-        uintptr_t offset = (uintptr_t)address - object->dlpi_addr - header->p_vaddr;
-        is = is || (header->p_type == PT_LOAD && offset < header->p_memsz);
-    }
-    return is;
-}
+/* The dynamic section of this library. */
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
-struct search {
-    bool is_past_ours;
-    void *found;
-};
-
-/* For dl_iterate_phdr(3): objects come in the order in which they are searched. */
-static int
-look_behind(struct dl_phdr_info *object, size_t len, void *context)
-{
-    struct search *search = context;
-    (void)len;
-    if (is_within(object, &this_library)) {
-        this_library = *object;
-        search->is_past_ours = true;
-    } else if (search->is_past_ours) {
-        search->found = elf_symbol(object, "dlsym");
-    }
-    return search->found != NULL;
-}
-
-/* Two threads may do this at once: both find the same. */
+/*
+ * Objects are in the list in the order in which they are searched.  dl_iterate_phdr(3)
+ * would do, if the runtimes of sanitizers did not interpose it and then call dlsym()
+ * before they can serve it.  Two threads may do this at once: both find the same.
+ */
 static dlsym_function *
 loaders_dlsym(void)
 {
     dlsym_function *function = atomic_load(&loaders_own);
-    if (function == NULL) {
-        struct search search = {false, NULL};
-        dl_iterate_phdr(look_behind, &search);
-        *(void **)&function = search.found;
+    const struct link_map *object = function == NULL ? symbol_first_object() : NULL;
+    while (object != NULL && object->l_ld != _DYNAMIC) {
+        object = object->l_next;
+    }
+    if (object != NULL) {
+        atomic_store(&this_library, object);
+        while (function == NULL && (object = object->l_next) != NULL) {
+            *(void **)&function = elf_symbol(object, "dlsym");
+        }
         atomic_store(&loaders_own, function);
     }
     return function;
@@ -73,7 +52,7 @@ loaders_dlsym(void)
 void *
 symbol_ours(const char *name)
 {
-    return loaders_dlsym() != NULL ? elf_symbol(&this_library, name) : NULL;
+    return loaders_dlsym() != NULL ? elf_symbol(atomic_load(&this_library), name) : NULL;
 }
 
 JUMPS INTERPOSE void *

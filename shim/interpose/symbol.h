@@ -2,7 +2,12 @@
 #ifndef SHIM_INTERPOSE_SYMBOL_H
 #define SHIM_INTERPOSE_SYMBOL_H
 
+#include <link.h>
+
 /* Returns  the function of that name that this library exports; NULL = none. */
 void *symbol_ours(const char *name);
+
+/* Where the loader's list can be read from: this library is there, or comes later. */
+const struct link_map *symbol_first_object(void);
 
 #endif

@@ -1,10 +1,21 @@
-/* dlvsym(3), as dlsym(3) in symbol.c. */
+/* What symbol.c needs of glibc, and dlvsym(3), as dlsym(3) is there. */
 #include "shim/interpose/symbol.h"
 
 #include <dlfcn.h>
 
 #include "shim/interpose/jump.h"
 #include "shim/interpose/real.h"
+
+const struct link_map *
+symbol_first_object(void)
+{
+    Dl_info info;
+    struct link_map *object = NULL;
+    return dladdr1((void *)symbol_first_object, &info, (void **)&object,
+                   RTLD_DL_LINKMAP) != 0
+               ? object
+               : NULL;
+}
 
 JUMPS INTERPOSE void *
 dlvsym(void *handle, const char *name, const char *version)

@@ -81,11 +81,10 @@ send_server_name(struct handshake *handshake)
                : -EPROTO;
 }
 
-struct handshake *
-handshake_new(struct session *session, const struct ruling *ruling)
+static struct handshake *
+make(WOLFSSL_CTX *ctx, struct session *session, const struct ruling *ruling)
 {
-    WOLFSSL_CTX *ctx = context_get(ruling_context(ruling), session->is_server);
-    struct handshake *handshake = ctx != NULL ? heap_alloc_zero(sizeof(*handshake)) : NULL;
+    struct handshake *handshake = heap_alloc_zero(sizeof(*handshake));
     if (handshake == NULL) {
         return NULL;
     }
@@ -120,6 +119,19 @@ handshake_new(struct session *session, const struct ruling *ruling)
     return handshake;
 }
 
+struct handshake *
+handshake_new(struct session *session, const struct ruling *ruling)
+{
+    WOLFSSL_CTX *ctx = context_get(ruling_context(ruling), session->is_server);
+    if (ctx == NULL) {
+        return NULL;
+    }
+    heap_begin();
+    struct handshake *handshake = make(ctx, session, ruling);
+    heap_end();
+    return handshake;
+}
+
 void
 handshake_free(struct handshake *handshake)
 {
@@ -145,7 +157,10 @@ handshake_step(struct handshake *handshake)
         return 0;
     }
     handshake->is_begun = true;
-    if (wolfSSL_negotiate(handshake->ssl) == WOLFSSL_SUCCESS) {
+    heap_begin();
+    int negotiated = wolfSSL_negotiate(handshake->ssl);
+    heap_end();
+    if (negotiated == WOLFSSL_SUCCESS) {
         int result = handshake->vouched ? 0 : handshake_accept_resumed(handshake);
         result = result == 0 ? handshake_check_group(handshake) : result;
         result = result == 0 ? handshake_check_signature(handshake) : result;

@@ -16,6 +16,11 @@
  */
 void heap_start(void);
 
+/* Between the two, what wolfSSL allocates on this thread is for a handshake; else it may
+ * stay, and is malloc()'s. They may be nested. */
+void heap_begin(void);
+void heap_end(void);
+
 /*
  * As malloc(3) and free(3); also across fork.
  *

@@ -34,7 +34,7 @@ next send, of the library: libc.so.6
 """
 
 
-def test_talk(bed: Bed):
+def test_by_handle(bed: Bed):
     bed.pair()
     server = bed.serve(bed.python("by_handle.py", "server", bed.port))
     bed.client(bed.python("by_handle.py", "client", bed.relay.port))
@@ -42,7 +42,7 @@ def test_talk(bed: Bed):
     bed.check_all()
 
 
-def test_what_is_found(bed: Bed):
+def test_found_by_name(bed: Bed):
     bed.pair()
     source = bed.write("own.c", OWN)
     own = bed.path("own.so")

@@ -91,6 +91,7 @@ test_growth(void **state)
     (void)state;
     static const size_t steps[] = {100, 5000, 20000, 61440, 100000, 300};
     heap_start();
+    heap_begin();
     uint8_t *piece = XMALLOC(50, NULL, DYNAMIC_TYPE_TMP_BUFFER);
     assert_non_null(piece);
     memset(piece, 1, 50);
@@ -107,6 +108,7 @@ test_growth(void **state)
     piece = XREALLOC(piece, 100000, NULL, DYNAMIC_TYPE_TMP_BUFFER);
     assert_non_null(piece);
     assert_true(is_all(piece, PIECE, 2));
+    heap_end();
     XFREE(piece, NULL, DYNAMIC_TYPE_TMP_BUFFER);
 }
 
