@@ -8,6 +8,11 @@
 
 enum { BUCKETS = 1024, NONE = -1 };
 
+enum {
+    READABLE = EPOLLIN | EPOLLRDNORM,
+    WRITABLE = EPOLLOUT | EPOLLWRNORM,
+};
+
 /* The last registration of each fd; untouched pages cost nothing. */
 static struct watch {
     int epfd_1;      /* the instance plus one; 0 = none */
@@ -71,6 +76,9 @@ void
 epoll_governed(int fd)
 {
     if ((unsigned)fd < TABLE_FD_MAX && watches[fd].epfd_1 != 0 && ready_is_doubtful(fd)) {
+        if ((watches[fd].events & READABLE) != 0) {
+            ready_await(fd);
+        }
         pthread_mutex_lock(&doubt_mutex);
         trust(fd);
         doubt(fd);
@@ -164,11 +172,6 @@ rearm(int epfd, int fd)
         (void)real.epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &event);
     }
 }
-
-enum {
-    READABLE = EPOLLIN | EPOLLRDNORM,
-    WRITABLE = EPOLLOUT | EPOLLWRNORM,
-};
 
 /*
  * Whether room to write, and nothing else, is news.  An edge-triggered fd is told of all

@@ -59,10 +59,21 @@ verify(struct pollfd *fds, nfds_t count)
     return left;
 }
 
+static void
+await(const struct pollfd *fds, nfds_t count)
+{
+    for (nfds_t i = 0; i < count; i++) {
+        if ((fds[i].events & (POLLIN | POLLRDNORM)) != 0) {
+            ready_await(fds[i].fd);
+        }
+    }
+}
+
 static int
 wait_for_any(struct pollfd *fds, nfds_t count, struct ready_wait *wait,
              const sigset_t *signals)
 {
+    await(fds, count);
     for (;;) {
         struct timespec slice;
         bool masked = mask(fds, count);

@@ -48,6 +48,15 @@ ready_to_read(int fd)
     return readable;
 }
 
+void
+ready_await(int fd)
+{
+    GOVERNED_SCOPE *handle = table_acquire(fd);
+    if (handle != NULL) {
+        session_await(handle);
+    }
+}
+
 bool
 ready_to_write(int fd)
 {

@@ -27,6 +27,9 @@ bool ready_is_governed(int fd);
  */
 bool ready_to_read(int fd);
 
+/* The program waits, or is about to, for fd to become readable. */
+void ready_await(int fd);
+
 /* Whether a write has anywhere to go; true for fds that are not governed. */
 bool ready_to_write(int fd);
 

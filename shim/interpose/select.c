@@ -90,9 +90,20 @@ given(const struct sets *sets, int which)
     return sets->asked[which] != NULL ? (fd_set *)sets->answer[which] : NULL;
 }
 
+static void
+await(const struct sets *sets)
+{
+    for (int fd = 0; fd < sets->count; fd++) {
+        if (has(sets->asked[READS], fd)) {
+            ready_await(fd);
+        }
+    }
+}
+
 static int
 wait_for_any(struct sets *sets, const struct ready_wait *wait, const sigset_t *signals)
 {
+    await(sets);
     for (;;) {
         struct timespec slice;
         bool masked = ask(sets);

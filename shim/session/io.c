@@ -14,7 +14,8 @@
 #include "shim/session/system.h"
 #include "shim/session/twice.h"
 
-/* Who has come for a handshake once comes again: its next flight is left to it. */
+/* Who waits for something to read comes again with each flight of the handshake: that is
+ * left to it.  Who has only written may not. */
 enum { FLIGHT_MS = 20 };
 
 /* A child of fork has no service thread until it touches a session that needs one. */
@@ -24,12 +25,30 @@ drive(struct handle *handle, int fd)
     short events;
     int result = session_drive(handle, fd, &events);
     if (result == -EAGAIN) {
-        service_leave(handle, FLIGHT_MS);
+        if (atomic_load(&handle->is_awaited)) {
+            service_leave(handle, FLIGHT_MS);
+        }
         if (!handle->watched) {
             service_watch(handle);
         }
     }
     return result;
+}
+
+static int
+drive_to_read(struct handle *handle, int fd)
+{
+    atomic_store(&handle->is_awaited, true);
+    return drive(handle, fd);
+}
+
+void
+session_await(struct handle *handle)
+{
+    if (!session_is_settled(handle->session)) {
+        atomic_store(&handle->is_awaited, true);
+        service_leave(handle, FLIGHT_MS);
+    }
 }
 
 /* Tells the log how an open session ended, once. */
@@ -158,7 +177,7 @@ session_read(struct handle *handle, int fd, const struct iovec *iov, int count, 
         if (atomic_load(&session->state) == SESSION_UNCONNECTED) {
             return ask_unconnected(fd, false);
         }
-        int result = drive(handle, fd);
+        int result = drive_to_read(handle, fd);
         if (result < 0) {
             return result;
         }
@@ -279,7 +298,7 @@ int
 session_readable(struct handle *handle, int fd)
 {
     if (atomic_load(&handle->session->state) != SESSION_OPEN) {
-        int result = drive(handle, fd);
+        int result = drive_to_read(handle, fd);
         if (result < 0) {
             return result != -EAGAIN;
         }
@@ -336,7 +355,8 @@ session_layout(const struct handle *handle, uint8_t *stage, size_t len,
 size_t
 session_available(struct handle *handle, int fd)
 {
-    if (atomic_load(&handle->session->state) != SESSION_OPEN && drive(handle, fd) < 0) {
+    if (atomic_load(&handle->session->state) != SESSION_OPEN &&
+        drive_to_read(handle, fd) < 0) {
         return 0;
     }
     if (atomic_load(&handle->session->state) == SESSION_PLAINTEXT) {

@@ -128,6 +128,7 @@ struct handle {
     bool handed_over;       /* keys are in the record, early data may remain */
     bool goes_along;        /* with the exec that is about to be made */
     bool adopted;           /* another program, or process, has begun it */
+    _Atomic bool is_awaited;       /* session_await() */
     _Atomic uint64_t judged_epoch; /* recheck.c's */
     _Atomic uint64_t judged_trust; /* whose anchors have vouched for the peer */
     struct ruling ruling;    /* under session->lock; empty once the session is open */
@@ -205,6 +206,10 @@ int session_writable(struct handle *handle);         /* 0: early buffer full */
 size_t session_available(struct handle *handle, int fd);
 /* How many bytes session_write() is sure to take all of now; 0 = it would block. */
 size_t session_room(struct handle *handle, int fd);
+
+/* The program is about to wait for something to read: a handshake that is under way will
+ * be seen to, at its next flight, by session_readable() or session_read(). */
+void session_await(struct handle *handle);
 
 /*
  * Where what is to be written is best put: record_write_layout(), where there is a

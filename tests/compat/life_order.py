@@ -57,6 +57,10 @@ def test_one_thread_is_both_ends(bed):
     talk_to_itself(bed, "self_connect", 3)
 
 
+def test_who_writes_waits_for_other_things(bed):
+    talk_to_itself(bed, "self_write", 20)
+
+
 def test_closed_before_it_is_accepted(bed):
     talk_to_itself(bed, "self_close", 1)
 
