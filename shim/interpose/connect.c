@@ -10,6 +10,8 @@
 #include "shim/interpose/wait.h"
 
 #include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
 
 /* The session is in the table before the kernel knows of the connection, so that there
  * is no moment at which another thread could write in clear. */
@@ -46,18 +48,28 @@ drop_session(int fd)
 /*
  * Where a connect has waited for a handshake in vain, and until when that is remembered.
  * A peer that serves one client after the other would have a program wait connect_wait
- * for each of its connections, though all it waits for is the program itself.
+ * for each of its connections, though all it waits for is the program itself.  On this
+ * host that peer may be the very thread that waits, with another port each time.
  */
 static _Atomic uint64_t in_vain_remote;
 static _Atomic int64_t in_vain_until_ms;
 enum { IN_VAIN_MS = 5000 };
 
 static uint64_t
-remote_key(const union session_address *remote)
+remote_key(const struct session *session)
 {
-    const uint8_t *bytes = (const uint8_t *)remote;
+    union session_address remote = session->remote;
+    union session_address local = session->local;
+    const uint8_t *bytes = (const uint8_t *)&remote;
     uint64_t key = 0xcbf29ce484222325U; /* FNV-1a */
-    for (size_t i = 0; i < sizeof(*remote); i++) {
+    _Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+                       offsetof(struct sockaddr_in6, sin6_port),
+                   "one port for both");
+    local.in.sin_port = remote.in.sin_port;
+    if (memcmp(&local, &remote, sizeof(remote)) == 0) {
+        remote.in.sin_port = 0;
+    }
+    for (size_t i = 0; i < sizeof(remote); i++) {
         key = (key ^ bytes[i]) * 0x100000001b3U;
     }
     return key;
@@ -67,7 +79,7 @@ remote_key(const union session_address *remote)
 static int
 wait_for_tls(struct handle *handle, int fd)
 {
-    uint64_t key = remote_key(&handle->session->remote);
+    uint64_t key = remote_key(handle->session);
     if (atomic_load(&in_vain_remote) == key &&
         session_now_ms() < atomic_load(&in_vain_until_ms)) {
         return 0;

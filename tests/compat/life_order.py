@@ -57,6 +57,14 @@ def test_one_thread_is_both_ends(bed):
     talk_to_itself(bed, "self_connect", 3)
 
 
+def test_one_thread_has_many_listeners(bed):
+    policy = bed.policy("both", "[inbound test]\nlocal = *:1-65535\nmode = mtls\n"
+                        "identity = own\n[outbound test]\nremote = *:1-65535\nmode = mtls\n"
+                        "identity = own\n", {"own": both_ways(bed)})
+    program = bed.start("both", bed.python("order.py", "self_ports", 0, 0), policy)
+    equal(program.ok().out, b"fine\n", "the program")
+
+
 def test_who_writes_waits_for_other_things(bed):
     talk_to_itself(bed, "self_write", 20)
 

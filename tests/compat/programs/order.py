@@ -11,6 +11,7 @@ from common import dial, listen, payload, read_all, read_exactly, run, same
 
 SMALL = payload(10_000)
 LARGE = payload(8_000_000, 1)
+WAITED_ONCE_S = 2  # of connect_wait, 0.5 s, once; ten times would be 5
 WRITTEN_MS_MAX = 18  # a few for the handshake, and as many before somebody else sees to it
 
 
@@ -29,6 +30,22 @@ def self_connect(port, relay_port):
         far.close()
         same(near.recv(10), b"", "end of stream")
         near.close()
+
+
+def self_ports(_port, _relay_port):
+    """As self_connect, with another listener each time: connect waits in vain once."""
+    began = time.monotonic()
+    for _ in range(10):
+        listener = listen(0)
+        near = dial(listener.getsockname()[1])
+        far, _ = listener.accept()
+        near.sendall(SMALL)
+        same(read_exactly(far, len(SMALL)), SMALL, "from the connecting end")
+        near.close()
+        far.close()
+        listener.close()
+    if time.monotonic() - began > WAITED_ONCE_S:
+        raise AssertionError(f"took {time.monotonic() - began:.1f} s")
 
 
 def self_write(port, relay_port):
