@@ -18,47 +18,50 @@
 
 typedef void *dlsym_function(void *handle, const char *name);
 
-/* Not real.dlsym: memory allocators ask for functions when they are called first, and
- * finding all of ours may call them. */
-static dlsym_function *_Atomic loaders_own;
-static const struct link_map *_Atomic this_library; /* once loaders_own is set */
+static const struct link_map *_Atomic this_library;
 
 /* The dynamic section of this library. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
-/*
- * Objects are in the list in the order in which they are searched.  dl_iterate_phdr(3)
- * would do, if the runtimes of sanitizers did not interpose it and then call dlsym()
- * before they can serve it.  Two threads may do this at once: both find the same.
- */
-static dlsym_function *
-loaders_dlsym(void)
+static const struct link_map *
+find_this_library(void)
 {
-    dlsym_function *function = atomic_load(&loaders_own);
-    const struct link_map *object = function == NULL ? symbol_first_object() : NULL;
-    while (object != NULL && object->l_ld != _DYNAMIC) {
-        object = object->l_next;
-    }
-    if (object != NULL) {
-        atomic_store(&this_library, object);
-        while (function == NULL && (object = object->l_next) != NULL) {
-            *(void **)&function = elf_symbol(object, "dlsym");
+    const struct link_map *object = atomic_load(&this_library);
+    if (object == NULL) {
+        object = symbol_first_object();
+        while (object != NULL && object->l_ld != _DYNAMIC) {
+            object = object->l_next;
         }
-        atomic_store(&loaders_own, function);
+        atomic_store(&this_library, object);
     }
-    return function;
+    return object;
 }
 
 void *
 symbol_ours(const char *name)
 {
-    return loaders_dlsym() != NULL ? elf_symbol(atomic_load(&this_library), name) : NULL;
+    const struct link_map *object = find_this_library();
+    return object != NULL ? elf_symbol(object, name) : NULL;
+}
+
+void *
+symbol_behind(void *_Atomic *kept, const char *name)
+{
+    void *found = atomic_load(kept);
+    const struct link_map *object = found == NULL ? find_this_library() : NULL;
+    while (found == NULL && object != NULL && (object = object->l_next) != NULL) {
+        found = elf_symbol(object, name);
+    }
+    atomic_store(kept, found);
+    return found;
 }
 
 JUMPS INTERPOSE void *
 dlsym(void *handle, const char *name)
 {
-    dlsym_function *loaders = loaders_dlsym();
+    static void *_Atomic kept;
+    dlsym_function *loaders;
+    *(void **)&loaders = symbol_behind(&kept, "dlsym");
     if (handle == RTLD_NEXT || handle == RTLD_DEFAULT) {
         JUMP loaders(handle, name);
     }

@@ -7,6 +7,18 @@
 /* Returns  the function of that name that this library exports; NULL = none. */
 void *symbol_ours(const char *name);
 
+/*
+ * The first function of a name behind this library, without dlsym(3): memory allocators
+ * and the runtimes of sanitizers ask for functions before they can be called, and finding
+ * all of ours may call them.
+ *
+ *   kept  in/out  what was found before; NULL = nothing
+ *
+ * Returns  the function; NULL = there is none.
+ * Safe     threads: all find the same.
+ */
+void *symbol_behind(void *_Atomic *kept, const char *name);
+
 /* Where the loader's list can be read from: this library is there, or comes later. */
 const struct link_map *symbol_first_object(void);
 

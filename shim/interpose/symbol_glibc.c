@@ -6,6 +6,8 @@
 #include "shim/interpose/jump.h"
 #include "shim/interpose/real.h"
 
+typedef void *dlvsym_function(void *handle, const char *name, const char *version);
+
 const struct link_map *
 symbol_first_object(void)
 {
@@ -20,16 +22,18 @@ symbol_first_object(void)
 JUMPS INTERPOSE void *
 dlvsym(void *handle, const char *name, const char *version)
 {
-    real_need();
+    static void *_Atomic kept;
+    dlvsym_function *loaders;
+    *(void **)&loaders = symbol_behind(&kept, "dlvsym");
     if (handle == RTLD_NEXT || handle == RTLD_DEFAULT) {
-        JUMP real.dlvsym(handle, name, version);
+        JUMP loaders(handle, name, version);
     }
-    void *found = real.dlvsym(handle, name, version);
+    void *found = loaders(handle, name, version);
     void *ours = found != NULL ? symbol_ours(name) : NULL;
     if (ours == NULL) {
         return found;
     }
-    void *behind = real.dlvsym(RTLD_NEXT, name, version);
+    void *behind = loaders(RTLD_NEXT, name, version);
     if (behind == NULL) {
         (void)dlerror(); /* it is not for the program */
     }
