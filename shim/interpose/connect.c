@@ -11,7 +11,6 @@
 
 #include <netinet/tcp.h>
 #include <stddef.h>
-#include <string.h>
 
 /* The session is in the table before the kernel knows of the connection, so that there
  * is no moment at which another thread could write in clear. */
@@ -55,18 +54,26 @@ static _Atomic uint64_t in_vain_remote;
 static _Atomic int64_t in_vain_until_ms;
 enum { IN_VAIN_MS = 5000 };
 
+static bool
+is_on_this_host(const struct session *session)
+{
+    const union session_address *local = &session->local;
+    const union session_address *remote = &session->remote;
+    return local->any.sa_family == AF_INET6
+               ? IN6_ARE_ADDR_EQUAL(&local->in6.sin6_addr, &remote->in6.sin6_addr)
+               : local->in.sin_addr.s_addr == remote->in.sin_addr.s_addr;
+}
+
 static uint64_t
 remote_key(const struct session *session)
 {
     union session_address remote = session->remote;
-    union session_address local = session->local;
     const uint8_t *bytes = (const uint8_t *)&remote;
     uint64_t key = 0xcbf29ce484222325U; /* FNV-1a */
     _Static_assert(offsetof(struct sockaddr_in, sin_port) ==
                        offsetof(struct sockaddr_in6, sin6_port),
                    "one port for both");
-    local.in.sin_port = remote.in.sin_port;
-    if (memcmp(&local, &remote, sizeof(remote)) == 0) {
+    if (is_on_this_host(session)) {
         remote.in.sin_port = 0;
     }
     for (size_t i = 0; i < sizeof(remote); i++) {

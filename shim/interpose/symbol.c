@@ -20,7 +20,8 @@ typedef void *dlsym_function(void *handle, const char *name);
 
 static const struct link_map *_Atomic this_library;
 
-/* The dynamic section of this library. */
+/* The dynamic section of this library.
+ * NOLINTNEXTLINE(readability-redundant-declaration): musl has none in <link.h> */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
 static const struct link_map *
