@@ -272,8 +272,8 @@ write_message(const struct resume *resume, WOLFSSL *ssl, const struct chain *cha
     if (left_s <= 0 || getrandom(&age_add, sizeof(age_add), 0) != sizeof(age_add)) {
         return 0;
     }
-    int len = ticket_wolfssl_write(
-        ssl, session->cipher, session->group, age_add, ticket.text);
+    int len =
+        ticket_wolfssl_write(ssl, session->cipher, session->group, age_add, ticket.text);
     if (len < 0) {
         return 0;
     }
