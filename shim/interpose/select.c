@@ -94,7 +94,7 @@ static void
 await(const struct sets *sets)
 {
     for (int fd = 0; fd < sets->count; fd++) {
-        if (has(sets->asked[READS], fd)) {
+        if (has(sets->asked[READS], fd) && table_shakes_hands(fd)) {
             ready_await(fd);
         }
     }

@@ -125,9 +125,9 @@ struct handle {
     struct handshake *handshake; /* under session->lock; NULL when not ours */
     struct chain *chain;    /* the peer's; NULL when another process made the handshake */
     uint64_t resume_number; /* client: in resume_cache.h; 0 = not there */
-    bool handed_over;       /* keys are in the record, early data may remain */
-    bool goes_along;        /* with the exec that is about to be made */
-    bool adopted;           /* another program, or process, has begun it */
+    _Atomic bool handed_over;      /* keys are in the record, early data may remain */
+    bool goes_along;               /* with the exec that is about to be made */
+    bool adopted;                  /* another program, or process, has begun it */
     _Atomic bool is_awaited;       /* session_await() */
     _Atomic uint64_t judged_epoch; /* recheck.c's */
     _Atomic uint64_t judged_trust; /* whose anchors have vouched for the peer */

@@ -40,14 +40,29 @@ table_unlock(void)
     pthread_mutex_unlock(&table_mutex);
 }
 
-bool
-table_governs(int fd)
+/* Without a reference. */
+static struct handle *
+look(int fd)
 {
     struct handle *handle =
         (unsigned)fd < TABLE_FD_MAX
             ? atomic_load_explicit(&table_fds[fd], memory_order_acquire)
             : NULL;
-    return is_handle(handle);
+    return is_handle(handle) ? handle : NULL;
+}
+
+bool
+table_governs(int fd)
+{
+    return look(fd) != NULL;
+}
+
+bool
+table_shakes_hands(int fd)
+{
+    const struct handle *handle = look(fd);
+    return handle != NULL &&
+           !atomic_load_explicit(&handle->handed_over, memory_order_relaxed);
 }
 
 void

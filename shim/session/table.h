@@ -32,6 +32,9 @@ table_acquire(int fd)
 /* Whether fd is governed, without taking a reference. */
 bool table_governs(int fd);
 
+/* Whether it has no keys yet, in the same way: true for a while after it has. */
+bool table_shakes_hands(int fd);
+
 void table_release(struct handle *handle);
 
 /* Takes a further reference on one that the caller already holds. */
