@@ -30,10 +30,12 @@ address)
     # With the runtime preloaded, and nothing of ours, curl and wget wait for ever in
     # setlocale(); malloc_stats() is the runtime's own, and writes as that does.  What starts
     # in an environment of its own (compat/unnoticed.py) has no runtime.  The runtime refuses
-    # RTLD_DEEPBIND, calls dlopen() itself, stands between us and libc, and is one in a process.
+    # RTLD_DEEPBIND, calls dlopen() itself, stands between us and libc, is one in a process,
+    # wants to know the program's name from /proc, and much more stack.
     export MTLS_TEST_LEAVE_OUT="curl wget malloc_stats no_system_call_more start
         deepbind_data deepbind_caller by_handle found_by_name built_with_address
-        built_with_address_static built_with_thread built_with_undefined"
+        built_with_address_static built_with_thread built_with_undefined
+        small_stack exec_without_proc"
     ;;
 undefined)
     export UBSAN_OPTIONS=$common:halt_on_error=1:print_stacktrace=1
