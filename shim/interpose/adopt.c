@@ -228,8 +228,8 @@ enum { PASSED_MAX = 1024 };
 static int
 passed_count(void)
 {
-    const char *count = getenv("LISTEN_FDS");
-    const char *pid = getenv("LISTEN_PID");
+    const char *count = environment_get("LISTEN_FDS");
+    const char *pid = environment_get("LISTEN_PID");
     if (count == NULL || (pid != NULL && atoi(pid) != getpid())) {
         return 0;
     }

@@ -1,5 +1,6 @@
 #include "shim/interpose/environment.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,28 +37,6 @@ make_line(const char *name, const char *value)
     return asprintf(&line, "%s=%s", name, value) < 0 ? NULL : line;
 }
 
-static bool was_loaded; /* as it was when we came */
-static bool is_remembered;
-
-bool
-environment_was_loaded(void)
-{
-    return is_remembered ? was_loaded : getenv(ENVIRONMENT_LOADED) != NULL;
-}
-
-void
-environment_remember(void)
-{
-    was_loaded = environment_was_loaded();
-    is_remembered = true;
-    (void)setenv(ENVIRONMENT_LOADED, "1", 1);
-    own = library_own();
-    for (size_t i = 0; i < KEPT_COUNT; i++) {
-        const char *value = getenv(kept[i].name);
-        kept[i].line = value != NULL ? make_line(kept[i].name, value) : NULL;
-    }
-}
-
 static bool
 is(const char *line, const char *name)
 {
@@ -74,6 +53,47 @@ find(char *const env[], const char *name)
         }
     }
     return -1;
+}
+
+const char *
+environment_get(const char *name)
+{
+    int at = find(environ, name);
+    return at >= 0 ? environ[at] + strlen(name) + 1 : NULL;
+}
+
+/* By libc's own setenv(), for what libc hands to children, and other libraries look for.
+ */
+static void
+set(const char *name, const char *value)
+{
+    int (*set_by_libc)(const char *name, const char *value, int overwrite) = NULL;
+    *(void **)&set_by_libc = dlsym(RTLD_NEXT, "setenv");
+    if (set_by_libc != NULL) {
+        (void)set_by_libc(name, value, 1);
+    }
+}
+
+static bool was_loaded; /* as it was when we came */
+static bool is_remembered;
+
+bool
+environment_was_loaded(void)
+{
+    return is_remembered ? was_loaded : environment_get(ENVIRONMENT_LOADED) != NULL;
+}
+
+void
+environment_remember(void)
+{
+    was_loaded = environment_was_loaded();
+    is_remembered = true;
+    set(ENVIRONMENT_LOADED, "1");
+    own = library_own();
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        const char *value = environment_get(kept[i].name);
+        kept[i].line = value != NULL ? make_line(kept[i].name, value) : NULL;
+    }
 }
 
 /* Whether LD_PRELOAD is there but without us; an absent one is lacking anyway. */
@@ -127,11 +147,11 @@ environment_keep_own(const char *library)
 {
     char line[UNCONNECTED_LINE_LEN];
     if (unconnected_tell(line) > 0) {
-        (void)setenv(UNCONNECTED_NAME, line + sizeof(UNCONNECTED_NAME), 1);
+        set(UNCONNECTED_NAME, line + sizeof(UNCONNECTED_NAME));
     }
     if (library[0] != '\0' && kept[0].line != NULL) {
         char *changed = put_library(kept[0].line, library);
-        (void)setenv(PRELOAD, changed != NULL ? changed + sizeof(PRELOAD) : library, 1);
+        set(PRELOAD, changed != NULL ? changed + sizeof(PRELOAD) : library);
         free(changed);
     }
 }
@@ -139,10 +159,10 @@ environment_keep_own(const char *library)
 void
 environment_have_own(const char *library)
 {
-    const char *now = getenv(PRELOAD);
+    const char *now = environment_get(PRELOAD);
     if (library[0] != '\0' && kept[0].line != NULL && now != NULL &&
         strstr(now, library) != NULL) {
-        (void)setenv(PRELOAD, kept[0].line + sizeof(PRELOAD), 1);
+        set(PRELOAD, kept[0].line + sizeof(PRELOAD));
     }
 }
 
@@ -248,7 +268,7 @@ environment_set_peer(const struct peer *peer)
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
         if (told[i].value[0] != '\0') {
             (void)setenv(told[i].name, told[i].value, 1);
-        } else if (getenv(told[i].name) != NULL) {
+        } else if (environment_get(told[i].name) != NULL) {
             (void)unsetenv(told[i].name);
         }
     }

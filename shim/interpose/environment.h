@@ -9,6 +9,12 @@
 
 #include "shim/session/peer.h"
 
+/*
+ * As getenv(3), which a program may have one of its own of: bash's knows nothing of the
+ * environment once a variable has been set.
+ */
+const char *environment_get(const char *name);
+
 /* Whether a program that had the shim has started this one: it may have given up the
  * right to read what the first one read. */
 bool environment_was_loaded(void);

@@ -89,7 +89,7 @@ extern const char mtls_shim_is_tool __attribute__((weak));
 static bool
 switched_on(void)
 {
-    const char *mode = getenv("MTLS_SHIM");
+    const char *mode = environment_get("MTLS_SHIM");
     if (&mtls_shim_is_tool != NULL) {
         return false;
     }
@@ -131,7 +131,7 @@ open_log(const struct policy *policy, bool is_descendant)
         result = 0;
     }
     if (result < 0) {
-        const char *from_environment = getenv("MTLS_SHIM_LOG");
+        const char *from_environment = environment_get("MTLS_SHIM_LOG");
         char words[512];
         snprintf(words, sizeof(words), "%s: the audit log %s cannot be opened: %s",
                  policy->path,
@@ -215,7 +215,7 @@ resolve(const char *node, const char *service, const struct addrinfo *hints,
 static void
 load_policy(void)
 {
-    const char *path = getenv("MTLS_SHIM_POLICY");
+    const char *path = environment_get("MTLS_SHIM_POLICY");
     struct policy_report report = {.problem = say_problem};
     bool is_descendant = environment_was_loaded();
     struct generation *generation =
@@ -229,7 +229,7 @@ load_policy(void)
         stop();
     }
     const struct policy *policy = generation_policy(generation);
-    process.service = getenv("MTLS_SHIM_SERVICE");
+    process.service = environment_get("MTLS_SHIM_SERVICE");
     if (process.service != NULL) {
         process.service = strdup(process.service); /* the program may change its own */
     }

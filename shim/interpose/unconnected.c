@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/interpose/environment.h"
 #include "shim/interpose/govern.h"
 #include "shim/interpose/load.h"
 #include "shim/interpose/real.h"
@@ -96,7 +97,7 @@ unconnected_tell(char line[UNCONNECTED_LINE_LEN])
 static bool
 was_told_of(int fd)
 {
-    const char *told = getenv(UNCONNECTED_NAME);
+    const char *told = environment_get(UNCONNECTED_NAME);
     uint64_t cookie = told != NULL ? session_cookie(fd) : 0;
     if (told == NULL || told[0] == '*') {
         return told != NULL;

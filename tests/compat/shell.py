@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Shell scripts that take the environment away from what they start. bash has a getenv() and
+a setenv() of its own, which know nothing of the environment while it starts."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from harness import Bed, equal, main  # noqa: E402
+
+LOST = "unset LD_PRELOAD MTLS_SHIM MTLS_SHIM_POLICY MTLS_SHIM_LOADED; "
+
+
+def talk(bed: Bed, shell, script):
+    bed.pair()
+    bed.serve(["socat", f"TCP-LISTEN:{bed.port},reuseaddr", "PIPE"])
+    script = script.replace("DIAL", f"/usr/bin/socat - TCP:127.0.0.1:{bed.relay.port}")
+    client = bed.client([shell, "-c", script])
+    equal(client.out, b"hello", "the echo")
+    bed.check_all()
+
+
+def test_bash_unset(bed):
+    talk(bed, "bash", LOST + "printf hello | DIAL")
+
+
+def test_bash_exec_with_nothing(bed):
+    talk(bed, "bash", "printf hello | exec -c DIAL")
+
+
+def test_dash_unset(bed):
+    talk(bed, "dash", LOST + "printf hello | DIAL")
+
+
+if __name__ == "__main__":
+    main(globals())
