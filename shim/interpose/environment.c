@@ -62,15 +62,22 @@ environment_get(const char *name)
     return at >= 0 ? environ[at] + strlen(name) + 1 : NULL;
 }
 
-/* By libc's own setenv(), for what libc hands to children, and other libraries look for.
+/*
+ * By libc's own setenv() and unsetenv(), also where a program has others: this is what
+ * main() is given, what libc hands to children and where other libraries look.  NULL:
+ * unsets it.
  */
 static void
 set(const char *name, const char *value)
 {
-    int (*set_by_libc)(const char *name, const char *value, int overwrite) = NULL;
-    *(void **)&set_by_libc = dlsym(RTLD_NEXT, "setenv");
-    if (set_by_libc != NULL) {
-        (void)set_by_libc(name, value, 1);
+    int (*by_libc)(const char *name, const char *value, int overwrite) = NULL;
+    int (*unset_by_libc)(const char *name) = NULL;
+    *(void **)&by_libc = dlsym(RTLD_NEXT, "setenv");
+    *(void **)&unset_by_libc = dlsym(RTLD_NEXT, "unsetenv");
+    if (value != NULL && by_libc != NULL) {
+        (void)by_libc(name, value, 1);
+    } else if (value == NULL && unset_by_libc != NULL) {
+        (void)unset_by_libc(name);
     }
 }
 
@@ -267,9 +274,9 @@ environment_set_peer(const struct peer *peer)
     };
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
         if (told[i].value[0] != '\0') {
-            (void)setenv(told[i].name, told[i].value, 1);
+            set(told[i].name, told[i].value);
         } else if (environment_get(told[i].name) != NULL) {
-            (void)unsetenv(told[i].name);
+            set(told[i].name, NULL);
         }
     }
 }

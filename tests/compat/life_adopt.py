@@ -76,13 +76,22 @@ def talk(port, context, text=b"hello"):
             return got
 
 
-def test_inetd(bed):
+def inetd(bed, shell):
     context = odd.client_context(bed.authority, bed.client_cert)
-    with SuperServer(bed, ["sh", "-c", IDENTITY]) as server:
+    with SuperServer(bed, [shell, "-c", IDENTITY]) as server:
         for _ in range(3):
             equal(talk(server.port, context),
                   b"CN=client,O=Test spiffe://test/client\nhello", "what came back")
     equal(len(bed.audit("server", event="handshake_ok")), 3, "handshakes")
+
+
+def test_inetd(bed):
+    inetd(bed, "sh")
+
+
+def test_inetd_bash(bed):
+    """It takes the environment that main() is given, and has a setenv() of its own."""
+    inetd(bed, "bash")
 
 
 def test_inetd_with_several_uris(bed):
