@@ -149,10 +149,24 @@ put_library(const char *line, const char *library)
                : changed;
 }
 
+/* What the program has taken out comes back, and stays: when libc has made the child's
+ * copy nobody tells. */
+static void
+complete_own(void)
+{
+    for (size_t i = 0; i < KEPT_COUNT; i++) {
+        if (lacks(environ, i) ||
+            (i == 0 && kept[0].line != NULL && lost_library(environ))) {
+            set(kept[i].name, kept[i].line + strlen(kept[i].name) + 1);
+        }
+    }
+}
+
 void
 environment_keep_own(const char *library)
 {
     char line[UNCONNECTED_LINE_LEN];
+    complete_own();
     if (unconnected_tell(line) > 0) {
         set(UNCONNECTED_NAME, line + sizeof(UNCONNECTED_NAME));
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Shell scripts that take the environment away from what they start. bash has a getenv() and
-a setenv() of its own, which know nothing of the environment while it starts."""
+"""Programs that take the environment away from what they start, by way of a shell or being
+one. bash has a getenv() and a setenv() of its own, which know nothing of the environment
+while it starts; system() and popen() give a child what libc has, unseen."""
 
 import os
 import sys
@@ -11,11 +12,11 @@ from harness import Bed, equal, main  # noqa: E402
 LOST = "unset LD_PRELOAD MTLS_SHIM MTLS_SHIM_POLICY MTLS_SHIM_LOADED; "
 
 
-def talk(bed: Bed, shell, script):
+def talk(bed: Bed, program, script):
     bed.pair()
     bed.serve(["socat", f"TCP-LISTEN:{bed.port},reuseaddr", "PIPE"])
     script = script.replace("DIAL", f"/usr/bin/socat - TCP:127.0.0.1:{bed.relay.port}")
-    client = bed.client([shell, "-c", script])
+    client = bed.client([program, "-c", script])
     equal(client.out, b"hello", "the echo")
     bed.check_all()
 
@@ -30,6 +31,16 @@ def test_bash_exec_with_nothing(bed):
 
 def test_dash_unset(bed):
     talk(bed, "dash", LOST + "printf hello | DIAL")
+
+
+def test_system(bed):
+    talk(bed, sys.executable, "import os; os.environ.clear(); os.system('printf hello | DIAL')")
+
+
+def test_popen(bed):
+    talk(bed, sys.executable, "import ctypes, os; os.environ.clear(); "
+         "libc = ctypes.CDLL(None); libc.popen.restype = ctypes.c_void_p; "
+         "libc.pclose(ctypes.c_void_p(libc.popen(b'printf hello | DIAL', b'w')))")
 
 
 if __name__ == "__main__":
