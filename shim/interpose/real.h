@@ -22,6 +22,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <wordexp.h>
 
 #include "shim/libc/libc.h"
 

@@ -219,6 +219,17 @@ system(const char *command)
     return status;
 }
 
+/* Its shell gets what is not close-on-exec, so that no governed fd goes there. */
+INTERPOSE int
+wordexp(const char *words, wordexp_t *expanded, int flags)
+{
+    real_need();
+    if ((flags & WRDE_NOCMD) == 0) {
+        environment_keep_own("");
+    }
+    return real.wordexp(words, expanded, flags);
+}
+
 INTERPOSE FILE *
 popen(const char *command, const char *mode)
 {

@@ -43,5 +43,13 @@ def test_popen(bed):
          "libc.pclose(ctypes.c_void_p(libc.popen(b'printf hello | DIAL', b'w')))")
 
 
+def test_wordexp(bed):
+    talk(bed, sys.executable, "import ctypes, os; os.environ.clear(); "
+         "words = (ctypes.c_void_p * 8)(); "
+         "ctypes.CDLL(None).wordexp(b'$(printf hello | DIAL)', words, 0); "
+         "first = ctypes.cast(words[1], ctypes.POINTER(ctypes.c_char_p))[0]; "
+         "print(first.decode(), end='')")
+
+
 if __name__ == "__main__":
     main(globals())
