@@ -64,20 +64,25 @@ environment_get(const char *name)
 
 /*
  * By libc's own setenv() and unsetenv(), also where a program has others: this is what
- * main() is given, what libc hands to children and where other libraries look.  NULL:
- * unsets it.
+ * main() is given, what libc hands to children and where other libraries look.
  */
 static void
 set(const char *name, const char *value)
 {
     int (*by_libc)(const char *name, const char *value, int overwrite) = NULL;
-    int (*unset_by_libc)(const char *name) = NULL;
     *(void **)&by_libc = dlsym(RTLD_NEXT, "setenv");
-    *(void **)&unset_by_libc = dlsym(RTLD_NEXT, "unsetenv");
-    if (value != NULL && by_libc != NULL) {
+    if (by_libc != NULL) {
         (void)by_libc(name, value, 1);
-    } else if (value == NULL && unset_by_libc != NULL) {
-        (void)unset_by_libc(name);
+    }
+}
+
+static void
+unset(const char *name)
+{
+    int (*by_libc)(const char *name) = NULL;
+    *(void **)&by_libc = dlsym(RTLD_NEXT, "unsetenv");
+    if (by_libc != NULL) {
+        (void)by_libc(name);
     }
 }
 
@@ -290,7 +295,7 @@ environment_set_peer(const struct peer *peer)
         if (told[i].value[0] != '\0') {
             set(told[i].name, told[i].value);
         } else if (environment_get(told[i].name) != NULL) {
-            set(told[i].name, NULL);
+            unset(told[i].name);
         }
     }
 }

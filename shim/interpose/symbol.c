@@ -49,12 +49,24 @@ void *
 symbol_behind(void *_Atomic *kept, const char *name)
 {
     void *found = atomic_load(kept);
-    const struct link_map *object = found == NULL ? find_this_library() : NULL;
+    if (found != NULL) {
+        return found;
+    }
+    const struct link_map *object = find_this_library();
     while (found == NULL && object != NULL && (object = object->l_next) != NULL) {
         found = elf_symbol(object, name);
     }
     atomic_store(kept, found);
     return found;
+}
+
+void *
+symbol_choose(void *ours, void *found, void *behind)
+{
+    if (behind == NULL) {
+        (void)dlerror(); /* it is not for the program */
+    }
+    return found == behind ? ours : found;
 }
 
 JUMPS INTERPOSE void *
@@ -68,12 +80,5 @@ dlsym(void *handle, const char *name)
     }
     void *found = loaders(handle, name);
     void *ours = found != NULL ? symbol_ours(name) : NULL;
-    if (ours == NULL) {
-        return found;
-    }
-    void *behind = loaders(RTLD_NEXT, name);
-    if (behind == NULL) {
-        (void)dlerror(); /* it is not for the program */
-    }
-    return found == behind ? ours : found;
+    return ours == NULL ? found : symbol_choose(ours, found, loaders(RTLD_NEXT, name));
 }

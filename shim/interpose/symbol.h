@@ -8,6 +8,17 @@
 void *symbol_ours(const char *name);
 
 /*
+ * What the program gets for a name.
+ *
+ *   ours    in  symbol_ours(), not NULL
+ *   found   in  what the loader has found
+ *   behind  in  what it finds next behind this library; NULL, with an error, = nothing
+ *
+ * Returns  ours where found is what it calls; else found, which is somebody else's.
+ */
+void *symbol_choose(void *ours, void *found, void *behind);
+
+/*
  * The first function of a name behind this library, without dlsym(3): memory allocators
  * and the runtimes of sanitizers ask for functions before they can be called, and finding
  * all of ours may call them.

@@ -30,12 +30,6 @@ dlvsym(void *handle, const char *name, const char *version)
     }
     void *found = loaders(handle, name, version);
     void *ours = found != NULL ? symbol_ours(name) : NULL;
-    if (ours == NULL) {
-        return found;
-    }
-    void *behind = loaders(RTLD_NEXT, name, version);
-    if (behind == NULL) {
-        (void)dlerror(); /* it is not for the program */
-    }
-    return found == behind ? ours : found;
+    return ours == NULL ? found
+                        : symbol_choose(ours, found, loaders(RTLD_NEXT, name, version));
 }

@@ -12,7 +12,7 @@
 #include <wolfssl/wolfcrypt/memory.h>
 
 enum {
-    LARGE = 4096, /* a piece of this length */
+    LARGE = 4096, /* a piece of this length, or longer */
     PLACE_LEN = 65536,
     PLACE_COUNT = 256, /* 16 MiB of addresses, of which few are ever touched */
     /* Pieces that all began at the same offset would evict each other from the
