@@ -58,9 +58,7 @@ def test_one_thread_is_both_ends(bed):
 
 
 def test_one_thread_has_many_listeners(bed):
-    policy = bed.policy("both", "[inbound test]\nlocal = *:1-65535\nmode = mtls\n"
-                        "identity = own\n[outbound test]\nremote = *:1-65535\nmode = mtls\n"
-                        "identity = own\n", {"own": both_ways(bed)})
+    policy = both_ways_policy(bed, "both", "1-65535", "1-65535", both_ways(bed))
     program = bed.start("both", bed.python("order.py", "self_ports", 0, 0), policy)
     equal(program.ok().out, b"fine\n", "the program")
 
