@@ -21,7 +21,8 @@ record_alert_send(struct record_conn *conn, int fd, uint8_t level, uint8_t alert
     if (record_lock_take(&lock, conn, tx, fd) != 0 || tx->error != 0 || tx->closed) {
         return;
     }
-    int err = record_send_control(conn, fd, RECORD_TYPE_ALERT, message, sizeof(message));
+    int err =
+        record_send_control(conn, fd, RECORD_TYPE_ALERT, message, sizeof(message), 0);
     if (level == RECORD_ALERT_FATAL && (err == 0 || err == -EAGAIN)) {
         conn->rec->alert_sent = alert;
     }

@@ -75,7 +75,7 @@ record_key_update_send(struct record_conn *conn, int fd)
                                rec->key_update_request};
 
     int sent =
-        record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, message, sizeof(message));
+        record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, message, sizeof(message), 0);
     if (sent != 0 && sent != -EAGAIN) {
         return sent;
     }

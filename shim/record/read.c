@@ -144,14 +144,17 @@ record_drain(struct record_conn *conn, int fd)
     RECORD_LOCK_SCOPE lock = {0};
 
     if (record_lock_take(&lock, conn, rx, fd) != 0) {
-        return 0;
+        return -EAGAIN;
     }
     if (conn->rec->tx.error != 0) {
         return 0; /* it is broken: the program may still want to ask the socket why */
     }
     int step = assemble(conn, fd);
-    if (step == 1 || (step < 0 && rx->error == 0)) {
+    if (step == 1) {
         return 0;
+    }
+    if (step < 0 && rx->error == 0) {
+        return -EAGAIN;
     }
     record_fetch_discard(fd);
     return 1;

@@ -293,7 +293,8 @@ size_t record_held(
     const struct record_conn *conn); /* the same: bytes, for MSG_MORE's sake */
 
 /*
- * Seals a close_notify once and sends what the kernel takes.  Reading goes on.
+ * Seals a close_notify once and gives the kernel what it takes.  Reading goes on.  The
+ * caller ends TCP's stream next: the kernel waits for that, to send both in one segment.
  *
  * Returns  0 all is out; -EAGAIN something is pending: record_flush() later; -errno.
  */
@@ -312,7 +313,8 @@ int record_key_update(struct record_conn *conn, int fd, bool request_peer);
  * kernel's queue before the last close, so that the kernel closes with FIN, not RST.
  * Undelivered application data stays: a plain socket would reset, too.
  *
- * Returns  1 the peer has ended its stream; 0 it has not; application data counts as 0.
+ * Returns  1 the peer has ended its stream; -EAGAIN nothing is there, as far as can be
+ * told now; 0 application data is, or the connection is broken.
  */
 int record_drain(struct record_conn *conn, int fd);
 

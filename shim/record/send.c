@@ -81,7 +81,7 @@ record_send_pending(struct record_conn *conn, int fd, int flags)
 
 int
 record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_t *data,
-                    size_t len)
+                    size_t len, int flags)
 {
     struct record_dir *tx = &conn->rec->tx;
 
@@ -101,5 +101,5 @@ record_send_control(struct record_conn *conn, int fd, uint8_t type, const uint8_
         return record_fail_both(conn, fd, (int)sealed);
     }
     set_kept(tx, tx->len + (size_t)sealed, false);
-    return record_send_pending(conn, fd, MSG_NOSIGNAL);
+    return record_send_pending(conn, fd, flags | MSG_NOSIGNAL);
 }

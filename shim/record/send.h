@@ -36,11 +36,13 @@ int record_send_pending(struct record_conn *conn, int fd, int flags)
 /*
  * Seals a short record that is no application data behind what is pending, and sends.
  *
+ *   flags  in  for send: 0, or MSG_MORE where more is to go with it; MSG_NOSIGNAL is added
+ *
  * Returns  0 all is out; -EAGAIN some is pending; -ENOBUFS no room, nothing was sealed;
  *          -errno: the error of tx from now on.
  */
 int record_send_control(struct record_conn *conn, int fd, uint8_t type,
-                        const uint8_t *data, size_t len)
+                        const uint8_t *data, size_t len, int flags)
     __attribute__((warn_unused_result));
 
 #endif

@@ -273,7 +273,8 @@ record_send_ticket(struct record_conn *conn, int fd)
     size_t len = rec->ticket_len;
 
     __atomic_store_n(&rec->ticket_len, 0, __ATOMIC_RELAXED);
-    return record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, record_ticket(conn), len);
+    return record_send_control(conn, fd, RECORD_TYPE_HANDSHAKE, record_ticket(conn), len,
+                               0);
 }
 
 int
@@ -293,7 +294,8 @@ record_close_notify(struct record_conn *conn, int fd)
     if (tx->closed) {
         return record_send_pending(conn, fd, MSG_NOSIGNAL);
     }
-    err = record_send_control(conn, fd, RECORD_TYPE_ALERT, message, sizeof(message));
+    err = record_send_control(conn, fd, RECORD_TYPE_ALERT, message, sizeof(message),
+                              MSG_MORE);
     tx->closed = err == 0 || err == -EAGAIN;
     return err;
 }

@@ -30,20 +30,16 @@ session_resets_at_close(int fd)
 }
 
 /*
- * Whether closing a plain socket would reset the connection now: it was told not to
- * linger, or bytes have come that the program has not read (RFC 1122, section 4.2.2.13).
+ * Closing a plain socket would reset the connection where it was told not to linger, or
+ * bytes have come that the program has not read (RFC 1122, section 4.2.2.13): there a
+ * close_notify would make the peer take a reset for a good end.
+ *
+ *   came  in  as record_drain() says
  */
-static bool
-would_reset(struct handle *handle, int fd)
-{
-    return session_resets_at_close(fd) || record_available(&handle->conn, fd) > 0;
-}
-
-/* A close_notify would make the peer take a reset for a good end. */
 static int
-say_goodbye(struct handle *handle, int fd)
+say_goodbye(struct handle *handle, int fd, int came)
 {
-    if (would_reset(handle, fd)) {
+    if (came == 0 || session_resets_at_close(fd)) {
         return record_fail_dir(&handle->session->record.tx, -ECONNRESET);
     }
     int result = session_finish_shutdown(handle, fd);
@@ -54,13 +50,14 @@ say_goodbye(struct handle *handle, int fd)
 static int64_t
 end_open(struct handle *handle, int fd)
 {
-    int result = say_goodbye(handle, fd);
-    bool peer_ended = record_drain(&handle->conn, fd) == 1;
+    int came = record_drain(&handle->conn, fd);
+    int result = say_goodbye(handle, fd, came);
     session_log_closed(handle, NULL);
     if (result == -EAGAIN) {
         return FLUSH_MS;
     }
-    if (result == 0 && !peer_ended && record_readable(&handle->conn, fd) == 0) {
+    if (result == 0 && came == -EAGAIN) {
+        (void)system_calls.shutdown(fd, SHUT_WR);
         return ABSORB_MS;
     }
     return 0;
@@ -170,7 +167,6 @@ end_at_exit(int fd, struct handle *unheld, void *context)
     }
     int64_t linger_ms = end_session(handle, fd);
     if (linger_ms == ABSORB_MS) {
-        (void)system_calls.shutdown(fd, SHUT_WR);
         linger_ms = EXIT_ABSORB_MS;
     } else if (linger_ms > 0) {
         linger_ms = session_limits.handshake_timeout_ms;
@@ -232,7 +228,7 @@ hold(int fd, struct handle *unheld, void *context)
             holder_add(&session->holders, session_self());
         } else if (holder_leave(&session->holders, session_self()) &&
                    atomic_load(&session->state) == SESSION_OPEN) {
-            (void)say_goodbye(handle, fd);
+            (void)say_goodbye(handle, fd, record_drain(&handle->conn, fd));
         }
     }
     table_release(handle);

@@ -63,13 +63,15 @@ check_connected(struct handle *handle, int fd, short *events)
     return 0;
 }
 
+/* flags: MSG_MORE where more goes out behind it. */
 static int
-send_output(struct handle *handle, int fd, short *events)
+send_output(struct handle *handle, int fd, int flags, short *events)
 {
     size_t len;
     const uint8_t *output = handshake_output(handle->handshake, &len);
     while (len > 0) {
-        ssize_t sent = system_calls.send(fd, output, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent =
+            system_calls.send(fd, output, len, flags | MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0) {
             if (errno == EINTR) {
                 continue;
@@ -100,10 +102,15 @@ take_input(struct handle *handle, int fd)
     return 0;
 }
 
-/* Shows the handshake the next record. Returns 1 when it is whole; -EAGAIN, and what has
- * come of it is taken: only what is still to come makes the socket readable. */
+/*
+ * Shows the handshake the next record. Returns 1 when it is whole; -EAGAIN, and what has
+ * come of it is taken: only what is still to come makes the socket readable.
+ *
+ *   drained  in/out  the last look found all that there was: there is no second one,
+ * which would nearly always be in vain
+ */
 static int
-fetch_record(struct handle *handle, int fd, short *events)
+fetch_record(struct handle *handle, int fd, bool *drained, short *events)
 {
     for (;;) {
         int whole = handshake_next(handle->handshake);
@@ -111,10 +118,15 @@ fetch_record(struct handle *handle, int fd, short *events)
         if (result != 0) {
             return result;
         }
+        if (*drained) {
+            *events = POLLIN;
+            return -EAGAIN;
+        }
         size_t len;
         uint8_t *room = handshake_room(handle->handshake, &len);
         ssize_t got = system_calls.recv(fd, room, len, MSG_PEEK | MSG_DONTWAIT);
         if (got > 0) {
+            *drained = (size_t)got < len;
             handshake_got(handle->handshake, (size_t)got);
         } else if (got == 0) {
             return -ECONNRESET;
@@ -214,7 +226,7 @@ static int
 refuse(struct handle *handle, int fd, int result)
 {
     short events;
-    (void)send_output(handle, fd, &events); /* the alert, as far as it goes */
+    (void)send_output(handle, fd, 0, &events); /* the alert, as far as it goes */
     return fail(handle, fd, -result, handshake_why(handle->handshake));
 }
 
@@ -280,6 +292,7 @@ static int
 step(struct handle *handle, int fd, short *events)
 {
     struct handshake *handshake = handle->handshake;
+    bool drained = false;
     if (!handle->handed_over && handshake_is_held(handshake)) {
         return wait_for_answer(handle, events);
     }
@@ -289,7 +302,8 @@ step(struct handle *handle, int fd, short *events)
             return refuse(handle, fd, result);
         }
         bool done = result == 0;
-        result = send_output(handle, fd, events);
+        bool more = done && handle->session->early_len > 0;
+        result = send_output(handle, fd, more ? MSG_MORE : 0, events);
         bool rests = done || result == -EAGAIN;
         int taken = rests ? take_input(handle, fd) : 0;
         if (taken < 0) {
@@ -305,7 +319,7 @@ step(struct handle *handle, int fd, short *events)
          */
         atomic_store(&handle->session->awaits_answer, false);
         errno = 0;
-        result = fetch_record(handle, fd, events);
+        result = fetch_record(handle, fd, &drained, events);
         if (result == -EAGAIN) {
             return result;
         }

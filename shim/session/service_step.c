@@ -85,7 +85,7 @@ settle(struct handle *handle, uint32_t *events)
     /* Held open until the peer has ended, too: what it still sends (a ticket, say) would
      * make the kernel answer a closed socket's FIN with a reset. */
     (void)system_calls.shutdown(fd, SHUT_WR);
-    if (record_drain(&handle->conn, fd) == 1 || record_readable(&handle->conn, fd) == 1) {
+    if (record_drain(&handle->conn, fd) != -EAGAIN) {
         return 0;
     }
     *events = EPOLLIN;

@@ -372,11 +372,11 @@ drain(void **state)
         int want;
         bool reset; /* the peer sees RST when we close */
     } cases[] = {
-        {.name = "nothing", .want = 0},
+        {.name = "nothing", .want = -EAGAIN},
         {.name = "close_notify", .closed = true, .want = 1},
         {.name = "close_notify and FIN", .closed = true, .fin = true, .want = 1},
         {.name = "FIN", .fin = true, .want = 1},
-        {.name = "tickets", .tickets = true, .want = 0},
+        {.name = "tickets", .tickets = true, .want = -EAGAIN},
         {.name = "tickets, close_notify", .tickets = true, .closed = true, .want = 1},
         {.name = "data", .data = true, .want = 0, .reset = true},
         {.name = "data half read", .data = true, .half = true, .want = 0, .reset = true},
