@@ -81,7 +81,7 @@ fi
     --enable-certgen --enable-certext --enable-certreq --enable-keygen --enable-enckeys \
     --enable-pkcs12 --enable-sni --enable-curve25519 --enable-ed25519 --enable-mlkem \
     --enable-crl --enable-ocsp --enable-ocspstapling --enable-session-ticket \
-    --enable-sessioncerts --enable-altcertchains --enable-hrrcookie --disable-oldtls --disable-sys-ca-certs \
+    --enable-altcertchains --enable-hrrcookie --disable-oldtls --disable-sys-ca-certs \
     --disable-hashdrbg --disable-dh --disable-examples --disable-crypttests --disable-benchmark \
     CFLAGS="$(echo $flags)" >"$log" 2>&1 || fail
 make -s -j"$(nproc)" src/libwolfssl.la >>"$log" 2>&1 || fail

@@ -313,8 +313,8 @@ int record_key_update(struct record_conn *conn, int fd, bool request_peer);
  * kernel's queue before the last close, so that the kernel closes with FIN, not RST.
  * Undelivered application data stays: a plain socket would reset, too.
  *
- * Returns  1 the peer has ended its stream; -EAGAIN nothing is there, as far as can be
- * told now; 0 application data is, or the connection is broken.
+ * Returns  1 the peer has ended its stream; -EAGAIN nothing is there, or nothing that can
+ *          be told now; 0 application data is, or the connection is broken.
  */
 int record_drain(struct record_conn *conn, int fd);
 

@@ -36,7 +36,7 @@ int record_send_pending(struct record_conn *conn, int fd, int flags)
 /*
  * Seals a short record that is no application data behind what is pending, and sends.
  *
- *   flags  in  for send: 0, or MSG_MORE where more is to go with it; MSG_NOSIGNAL is added
+ *   flags  in  for send: 0, or MSG_MORE where more goes with it; MSG_NOSIGNAL is added
  *
  * Returns  0 all is out; -EAGAIN some is pending; -ENOBUFS no room, nothing was sealed;
  *          -errno: the error of tx from now on.

@@ -106,8 +106,8 @@ take_input(struct handle *handle, int fd)
  * Shows the handshake the next record. Returns 1 when it is whole; -EAGAIN, and what has
  * come of it is taken: only what is still to come makes the socket readable.
  *
- *   drained  in/out  the last look found all that there was: there is no second one,
- * which would nearly always be in vain
+ *   drained  in/out  the last look found all that there was: a second one, which would
+ *                    nearly always be in vain, is not made
  */
 static int
 fetch_record(struct handle *handle, int fd, bool *drained, short *events)

@@ -10,6 +10,7 @@
 #include <wolfssl/ssl.h>
 
 #include "config/certs.h"
+#include "shim/session/certificate_wolfssl.h"
 #include "shim/session/offer.h"
 #include "shim/session/refusal.h"
 #include "shim/session/signing.h"
@@ -18,11 +19,9 @@
 static void
 describe_unread(struct handshake *handshake)
 {
-    WOLFSSL_X509_CHAIN *chain = wolfSSL_get_peer_chain(handshake->ssl);
-    if (!handshake->asked && chain != NULL && wolfSSL_get_chain_count(chain) > 0) {
-        peer_describe(wolfSSL_get_chain_cert(chain, 0),
-                      (size_t)wolfSSL_get_chain_length(chain, 0),
-                      &handshake->session->peer);
+    struct der_span leaf = certificate_wolfssl_unread(handshake->ssl);
+    if (!handshake->asked && leaf.len > 0) {
+        peer_describe(leaf.at, leaf.len, &handshake->session->peer);
     }
 }
 

@@ -2,7 +2,7 @@
  * What a session is to be resumed with, in and out of wolfSSL. Its public interface has
  * no way for it: a client's ticket of TLS 1.3 comes when the WOLFSSL is gone already, a
  * server's is sent after that, and a WOLFSSL_SESSION is far too large to be kept. So the
- * source file, and no other, knows wolfSSL's own structures.
+ * source file knows wolfSSL's own structures.
  */
 #ifndef SHIM_SESSION_TICKET_WOLFSSL_H
 #define SHIM_SESSION_TICKET_WOLFSSL_H
