@@ -4,13 +4,16 @@
  * plaintext, and nobody would read the TLS of those that it is given.
  *
  * RTLD_NEXT and RTLD_DEFAULT mean what the caller sees, so that a jump leads to the
- * loader. Who asks for what comes next does so to call it from a function of that name:
- * it gets it.
+ * loader. A library behind this one that asks for what comes next, to call it from a
+ * function of that name, gets it, since ours leads to that function. Without one, or
+ * loaded too late for ours to know it, it gets ours.
  */
 #include "shim/interpose/symbol.h"
 
 #include <dlfcn.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "shim/interpose/elf_symbol.h"
 #include "shim/interpose/jump.h"
@@ -60,6 +63,74 @@ symbol_behind(void *_Atomic *kept, const char *name)
     return found;
 }
 
+/* ---- who asks ---------------------------------------------------------------------- */
+
+/* How many objects the program was started with. They stay: what is loaded later comes
+ * behind them in the loader's list. */
+static atomic_int count_at_start;
+
+/* The place in that list of the object that an address is in. */
+struct place {
+    ElfW(Addr) address;
+    int number;
+    bool found;
+};
+
+static int
+look(struct dl_phdr_info *object, size_t len, void *context)
+{
+    struct place *place = context;
+    (void)len;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        place->found |=
+            segment->p_type == PT_LOAD &&
+            place->address - object->dlpi_addr - segment->p_vaddr < segment->p_memsz;
+    }
+    place->number += !place->found;
+    return place->found;
+}
+
+__attribute__((constructor)) static void
+count_objects(void)
+{
+    struct place nowhere = {0};
+    (void)dl_iterate_phdr(look, &nowhere);
+    atomic_store(&count_at_start, nowhere.number);
+}
+
+/* Whether the object, one of those at the start, is behind this library, and has no
+ * function of that name. */
+static bool
+lacks(int number, const char *name)
+{
+    const struct link_map *library = find_this_library();
+    const struct link_map *object = library;
+    bool is_behind = false;
+    while (object != NULL && object->l_prev != NULL) {
+        object = object->l_prev;
+    }
+    while (number-- > 0 && object != NULL) {
+        is_behind |= object == library;
+        object = object->l_next;
+    }
+    return is_behind && object != NULL && elf_symbol(object, name) == NULL;
+}
+
+void *
+symbol_next(const void *caller, const char *name)
+{
+    struct place place = {.address = (ElfW(Addr))caller};
+    int count = atomic_load(&count_at_start);
+    void *ours = count > 0 ? symbol_ours(name) : NULL;
+    if (ours == NULL || dl_iterate_phdr(look, &place) == 0) {
+        return NULL;
+    }
+    return place.number >= count || lacks(place.number, name) ? ours : NULL;
+}
+
+/* ---- the answer -------------------------------------------------------------------- */
+
 void *
 symbol_choose(void *ours, void *found, void *behind)
 {
@@ -75,6 +146,11 @@ dlsym(void *handle, const char *name)
     static void *_Atomic kept;
     dlsym_function *loaders;
     *(void **)&loaders = symbol_behind(&kept, "dlsym");
+    void *next =
+        handle == RTLD_NEXT ? symbol_next(__builtin_return_address(0), name) : NULL;
+    if (next != NULL) {
+        return next;
+    }
     if (handle == RTLD_NEXT || handle == RTLD_DEFAULT) {
         JUMP loaders(handle, name);
     }

@@ -8,6 +8,15 @@
 void *symbol_ours(const char *name);
 
 /*
+ * What dlsym(RTLD_NEXT) is to give where the loader would step over this library.
+ *
+ *   caller  in  an address in who asks
+ *
+ * Returns  ours; NULL: what the loader finds.
+ */
+void *symbol_next(const void *caller, const char *name);
+
+/*
  * What the program gets for a name.
  *
  *   ours    in  symbol_ours(), not NULL

@@ -25,6 +25,11 @@ dlvsym(void *handle, const char *name, const char *version)
     static void *_Atomic kept;
     dlvsym_function *loaders;
     *(void **)&loaders = symbol_behind(&kept, "dlvsym");
+    void *next =
+        handle == RTLD_NEXT ? symbol_next(__builtin_return_address(0), name) : NULL;
+    if (next != NULL) {
+        return next;
+    }
     if (handle == RTLD_NEXT || handle == RTLD_DEFAULT) {
         JUMP loaders(handle, name, version);
     }

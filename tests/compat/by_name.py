@@ -16,6 +16,21 @@ OWN = """
 int send(void) { return 0; }
 void *next_send(void) { void *found = dlsym(RTLD_NEXT, "send"); return found; }
 """
+WITHOUT = OWN.replace("int send(void) { return 0; }\n", "")
+NEEDS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+void *next_send(void);
+int main(void)
+{
+    Dl_info info;
+    dladdr(next_send(), &info);
+    puts(strrchr(info.dli_fname, '/') + 1);
+    return 0;
+}
+"""
 OURS = "libc.so.6" if PLAIN else "libmtls_shim.so"
 EXPECTED = f"""\
 libc send: {OURS}
@@ -30,7 +45,7 @@ default send: {OURS}
 next send: {OURS}
 next strtok: libc.so.6
 a namespace of its own: nothing{"" if PLAIN else ", an error"}
-next send, of the library: libc.so.6
+next send, of the library: {OURS}
 """
 
 
@@ -42,12 +57,27 @@ def test_by_handle(bed: Bed):
     bed.check_all()
 
 
+def library(bed, name, text):
+    made = bed.path(name)
+    source = bed.write(name + ".c", text)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-w", "-o", made, source], check=True)
+    return made
+
+
 def test_found_by_name(bed: Bed):
     bed.pair()
-    source = bed.write("own.c", OWN)
-    own = bed.path("own.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-w", "-o", own, source], check=True)
+    own = library(bed, "own.so", OWN)
     equal(bed.client([LOOKUP, own]).out.decode(), EXPECTED, "where functions are found")
+
+
+def test_found_next(bed: Bed):
+    """By libraries that the program was linked with."""
+    bed.pair()
+    needs = bed.write("needs.c", NEEDS)
+    for name, text, found in (("own.so", OWN, "libc.so.6"), ("without.so", WITHOUT, OURS)):
+        program = bed.path("needs-" + name)
+        subprocess.run(["gcc", "-o", program, needs, library(bed, name, text)], check=True)
+        equal(bed.client([program]).out.decode(), found + "\n", name)
 
 
 if __name__ == "__main__":
