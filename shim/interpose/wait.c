@@ -138,26 +138,23 @@ wait_a_little(struct handle *handle, int fd, short events)
 int
 wait_readable(struct handle *handle, int fd, int flags)
 {
+    if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
+        return -EAGAIN; /* the kernel has just been asked */
+    }
     if (!session_is_settled(handle->session)) {
         short events = POLLIN;
         if (session_drive(handle, fd, &events) != -EAGAIN) {
             return 0;
         }
         if (events != POLLIN || wait_for_other_process(handle)) {
-            if ((flags & MSG_DONTWAIT) != 0 || wait_is_nonblocking(handle, fd)) {
-                return -EAGAIN;
-            }
             return wait_a_little(handle, fd, events);
         }
-        if ((flags & MSG_DONTWAIT) == 0 && !wait_is_nonblocking(handle, fd)) {
-            (void)claim_step(handle);
-        }
+        (void)claim_step(handle);
     }
     /* Nothing is left in the kernel's queue, so a peek blocks exactly as recv() would:
-     * O_NONBLOCK, SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's.
-     */
+     * SO_RCVTIMEO, SA_RESTART, shutdown() and cancellation are the kernel's. */
     char byte;
-    if (real.recv(fd, &byte, 1, MSG_PEEK | (flags & MSG_DONTWAIT)) >= 0) {
+    if (real.recv(fd, &byte, 1, MSG_PEEK) >= 0) {
         return 0;
     }
     int error = errno;

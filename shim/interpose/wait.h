@@ -7,7 +7,8 @@
 #include "shim/session/session.h"
 
 /*
- * Waits until another session_read() is worth it; at once -EAGAIN on a non-blocking fd.
+ * After a session_read() that found nothing, waits until another one is worth it; at once
+ * -EAGAIN on a non-blocking fd.
  *
  *   flags  in  MSG_DONTWAIT counts
  *
