@@ -13,8 +13,8 @@
 
 enum {
     LARGE = 4096, /* a piece of this length, or longer */
-    PLACE_LEN = 65536,
-    PLACE_COUNT = 256, /* 16 MiB of addresses, of which few are ever touched */
+    PLACE_LEN = 32768,
+    PLACE_COUNT = 512, /* 16 MiB of addresses, of which few are ever touched */
     /* Pieces that all began at the same offset would evict each other from the
      * processor's caches. */
     OFFSET_COUNT = 16,

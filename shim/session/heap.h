@@ -1,11 +1,12 @@
 /*
  * Memory for handshakes.
  *
- * A handshake needs some 100 KiB for a millisecond, in a few large pieces. Taken from the
- * program's heap they would leave it pages that were written to, and what the program
- * allocates next, and may never touch, would lie there: memory that it would not have
- * used without us, for as long as it lives. Large pieces therefore come from pages of our
- * own, which go back to the kernel; small ones, and what finds no place, from malloc().
+ * A handshake needs tens of KiB for a millisecond, most of it in a few large pieces.
+ * Taken from the program's heap they would leave it pages that were written to, and what
+ * the program allocates next, and may never touch, would lie there: memory that it would
+ * not have used without us, for as long as it lives. Large pieces therefore come from
+ * pages of our own, which go back to the kernel; small ones, and what finds no place,
+ * from malloc().
  */
 #ifndef SHIM_SESSION_HEAP_H
 #define SHIM_SESSION_HEAP_H
