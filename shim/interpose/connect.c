@@ -173,14 +173,26 @@ connect_anew(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     return result;
 }
 
+/* The kernel tells a failed connection's error to the next connect(), and connects at the
+ * one after that. If the session has taken the error, all the kernel still says is that
+ * there was one. */
+static int
+connect_after_failure(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address,
+                      socklen_t len)
+{
+    int untold = session_take_error(handle);
+    drop_session(fd);
+    int result = connect_anew(fd, address, len);
+    return result == -ECONNABORTED && untold != 0 ? -untold : result;
+}
+
 /* connect() once more: to learn the outcome, or with AF_UNSPEC to dissolve it. */
 static int
 connect_again(struct handle *handle, int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
     struct session *session = handle->session;
     if (atomic_load(&session->connect_failed)) {
-        drop_session(fd);
-        return connect_anew(fd, address, len);
+        return connect_after_failure(handle, fd, address, len);
     }
     if (atomic_load(&session->state) == SESSION_FAILED) {
         int error = session_take_error(handle);

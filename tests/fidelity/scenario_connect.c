@@ -143,10 +143,12 @@ be_refused(struct t *t)
     int fd = make_socket(t);
     T(connect(fd, ADDRESS));
     t_await(t, fd, POLLOUT);
-    if (t->param == 0) {
+    if (t->param == 0 || t->param == 4) {
         struct pollfd ready = {.fd = fd, .events = POLLIN | POLLOUT};
         T(poll(&ready, 1, 0));
         t_say(t, "events %x", (unsigned)ready.revents);
+    }
+    if (t->param == 0) {
         T(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
         t_say(t, "%s", strerrorname_np(error));
         T(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
@@ -448,6 +450,8 @@ const struct scenario scenarios_connect[] = {
     {"connect.refused.write", nothing, be_refused, 1, T_UNCONNECTED | T_DIRECT, NULL},
     {"connect.refused.read", nothing, be_refused, 2, T_UNCONNECTED | T_DIRECT, NULL},
     {"connect.refused.again", nothing, be_refused, 3, T_UNCONNECTED | T_DIRECT, NULL},
+    {"connect.refused.poll_again", nothing, be_refused, 4, T_UNCONNECTED | T_DIRECT,
+     NULL},
     {"connect.to_itself", nothing, to_itself, 0, T_UNCONNECTED | T_DIRECT, NULL},
     {"connect.accept", accept_all_ways, dial_thrice, 0, T_UNCONNECTED, NULL},
     {"connect.inherited", accept_inherits, dial_when_told, 0, T_UNCONNECTED, NULL},
