@@ -52,6 +52,12 @@ is_loadable(const char *file, char *const env[], char library[PATH_MAX])
     if (target_find_program(file, program, &refusal) != 0) {
         return true;
     }
+    if (getuid() != geteuid() || getgid() != getegid()) {
+        audit_warn(
+            "a governed connection cannot go to a program whose real and effective "
+            "users or groups differ: the loader leaves the library out (AT_SECURE)");
+        return false;
+    }
     if (library_check(program, library, &refusal) != 0) {
         char words[400];
         snprintf(words, sizeof(words),

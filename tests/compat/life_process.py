@@ -55,6 +55,11 @@ def test_exec(bed):
     talk(bed, "server_exec", "client_exec", 2)
 
 
+def test_exec_as_others(bed):
+    users.open_folders(bed)
+    talk(bed, "server_starts_as_others", "client_started_as_others")
+
+
 def test_exec_without_proc(bed):
     talk(bed, "server_exec_without_proc", "client_exec", 2)
 
@@ -84,4 +89,5 @@ def test_passed_to_an_outsider(bed):
 
 
 if __name__ == "__main__":
-    main(globals(), needs_shim=["passed_to_an_outsider", "passed_from_another_user"])
+    main(globals(), needs_shim=["exec_as_others", "passed_to_an_outsider",
+                                "passed_from_another_user"])

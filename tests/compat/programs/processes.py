@@ -186,6 +186,26 @@ def server_exec(port):
     wait_for(pid)
 
 
+def server_starts_as_others(port):
+    """A helper of another user than the real one: the loader leaves the library out."""
+    libc = ctypes.CDLL(None)
+    listener = listen(port)
+    os.seteuid(65534)
+    fd = libc.accept(listener.fileno(), None, None)  # without FD_CLOEXEC
+    conn = socket.socket(fileno=fd)
+    same(read_exactly(conn, 6), b"hello\n", "the client's line")
+    write = b"echo by the helper >&%d" % fd
+    same(libc.system(write) != 0, True, "the helper that has no library was given it")
+    conn.sendall(b"one\n")
+    conn.close()
+
+
+def client_started_as_others(port):
+    sock = dial(port)
+    sock.sendall(b"hello\n")
+    same(read_all(sock), b"one\n", "the answer")
+
+
 def server_exec_without_proc(port):
     """As server_exec(), where there is no /proc."""
     libc = ctypes.CDLL(None, use_errno=True)
