@@ -16,6 +16,7 @@
 #include "shim/interpose/load.h"
 #include "shim/interpose/wait.h"
 #include "shim/session/audit.h"
+#include "shim/session/pool.h"
 #include "shim/target/check.h"
 
 int
@@ -88,13 +89,14 @@ must_go(int fd)
 }
 
 /* One that was merely made without FD_CLOEXEC: no handshake is waited for, and none is
- * moved to memory of its own, which would end it for others that have it. */
+ * moved to memory of its own, or taken over by another user's program, which would end it
+ * for others that have it. */
 static bool
 may_go(int fd, const struct handle *handle)
 {
     return table_get_exec(fd) == TABLE_EXEC_UNSAID && table_governs(fd) &&
            atomic_load(&handle->session->state) == SESSION_OPEN &&
-           session_memfd(handle) >= 0;
+           session_memfd(handle) >= 0 && pool_may_share(session_memfd(handle));
 }
 
 /* What is to be passed on. */

@@ -357,8 +357,8 @@ pool_buffers_at(void)
 
 /* Who can write to a session has us in hand, so that it may only be ourselves, or root:
  * see session_import() for all others. */
-static bool
-may_be_shared(int memfd)
+bool
+pool_may_share(int memfd)
 {
     struct stat st;
     return fstat(memfd, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0);
@@ -368,7 +368,7 @@ struct handle *
 pool_adopt(int memfd)
 {
     struct handle *handle = NULL;
-    if (!pool_is_session(memfd) || !may_be_shared(memfd)) {
+    if (!pool_is_session(memfd) || !pool_may_share(memfd)) {
         return NULL;
     }
     uint8_t *memory = map_pages(slab_len(1), MAP_SHARED, memfd);

@@ -43,6 +43,9 @@ int pool_memfd(const struct handle *handle);
  */
 struct handle *pool_adopt(int memfd);
 
+/* Whether a process of our effective user may map what is in a memfd. */
+bool pool_may_share(int memfd);
+
 /* Whether a memfd holds a session of this version of the library, whoever made it. */
 bool pool_is_session(int memfd);
 

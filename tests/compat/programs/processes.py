@@ -187,7 +187,7 @@ def server_exec(port):
 
 
 def server_starts_as_others(port):
-    """A helper of another user than the real one: the loader leaves the library out."""
+    """Helpers of other users than the one of the connection, which is not meant for them."""
     libc = ctypes.CDLL(None)
     listener = listen(port)
     os.seteuid(65534)
@@ -197,13 +197,16 @@ def server_starts_as_others(port):
     write = b"echo by the helper >&%d" % fd
     same(libc.system(write) != 0, True, "the helper that has no library was given it")
     conn.sendall(b"one\n")
+    os.seteuid(0)
+    same(libc.system(write) != 0, True, "root's helper was given it")
+    conn.sendall(b"two\n")
     conn.close()
 
 
 def client_started_as_others(port):
     sock = dial(port)
     sock.sendall(b"hello\n")
-    same(read_all(sock), b"one\n", "the answer")
+    same(read_all(sock), b"one\ntwo\n", "the answer")
 
 
 def server_exec_without_proc(port):
