@@ -198,7 +198,7 @@ is_so(int epfd, struct epoll_event *event, bool *full)
         return true;
     }
     if ((event->events & READABLE) != 0 && !ready_to_read(fd)) {
-        event->events &= ~(uint32_t)READABLE;
+        event->events &= ~(uint32_t)(READABLE | EPOLLRDHUP); /* an end is read, too */
     }
     if ((event->events & WRITABLE) != 0 && !ready_to_write(fd)) {
         event->events &= ~(uint32_t)WRITABLE;

@@ -10,6 +10,8 @@
 /* Marks an entry whose POLLOUT was taken out for a while; unknown to the kernel. */
 #define MASKED 0x4000
 
+#define READABLE (POLLIN | POLLRDNORM)
+
 static bool
 any_governed(const struct pollfd *fds, nfds_t count)
 {
@@ -51,8 +53,8 @@ verify(struct pollfd *fds, nfds_t count)
 {
     int left = 0;
     for (nfds_t i = 0; i < count; i++) {
-        if ((fds[i].revents & (POLLIN | POLLRDNORM)) != 0 && !ready_to_read(fds[i].fd)) {
-            fds[i].revents = (short)(fds[i].revents & ~(POLLIN | POLLRDNORM));
+        if ((fds[i].revents & READABLE) != 0 && !ready_to_read(fds[i].fd)) {
+            fds[i].revents = (short)(fds[i].revents & ~(READABLE | POLLRDHUP));
         }
         left += fds[i].revents != 0;
     }
@@ -63,7 +65,7 @@ static void
 await(const struct pollfd *fds, nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++) {
-        if ((fds[i].events & (POLLIN | POLLRDNORM)) != 0 &&
+        if ((fds[i].events & READABLE) != 0 &&
             table_shakes_hands(fds[i].fd)) {
             ready_await(fds[i].fd);
         }

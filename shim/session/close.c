@@ -56,11 +56,10 @@ end_open(struct handle *handle, int fd)
     if (result == -EAGAIN) {
         return FLUSH_MS;
     }
-    if (result == 0 && came == -EAGAIN) {
-        (void)system_calls.shutdown(fd, SHUT_WR);
-        return ABSORB_MS;
+    if (result == 0) {
+        (void)system_calls.shutdown(fd, SHUT_WR); /* others may still have the socket */
     }
-    return 0;
+    return result == 0 && came == -EAGAIN ? ABSORB_MS : 0;
 }
 
 /* fd -1 leaves the end to the kernel: a reset, and no FIN before it. */
@@ -132,7 +131,9 @@ void
 session_last_close(struct handle *handle, int fd)
 {
     int64_t linger_ms = end_session(handle, fd);
-    if (linger_ms > 0 && !service_linger(handle, fd, linger_ms)) {
+    if (linger_ms == 0) {
+        service_note_close(handle, fd);
+    } else if (!service_linger(handle, fd, linger_ms)) {
         give_up(handle, fd,
                 "the program closed the connection during the handshake, and too many "
                 "such are not through with it yet");

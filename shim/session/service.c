@@ -430,6 +430,19 @@ service_linger(struct handle *handle, int fd, int64_t linger_ms)
     return lingers;
 }
 
+void
+service_note_close(struct handle *handle, int fd)
+{
+    bool has_fd = true;
+    if (pthread_mutex_trylock(&service_mutex) == 0) {
+        has_fd = handle->service_fd >= 0;
+        pthread_mutex_unlock(&service_mutex);
+    }
+    if (has_fd) {
+        service_forget_epoll(fd);
+    }
+}
+
 enum service_rest
 service_rest(enum service_rest before)
 {

@@ -60,6 +60,10 @@ bool service_is_running(void);
 /* The program watches fd with epfd: a dup would keep its events coming after close. */
 void service_note_epoll(int epfd, int fd);
 
+/* The program closes fd for good, nothing lingers, and the service may have a dup: then
+ * fd leaves that epoll here. Async-signal-safe. */
+void service_note_close(struct handle *handle, int fd);
+
 /*
  * Gives back the service's own fd of a session in plaintext: as long as it is
  * open, closing the program's ends nothing.

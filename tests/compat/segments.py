@@ -46,31 +46,10 @@ class Tap:
                 found.append((len(tcp) > (tcp[12] >> 4) * 4, tcp[13]))
 
 
-class Peer:
-    """TLS whose bytes the test moves itself."""
-
+class Peer(odd.Stepped):
     def __init__(self, conn, context, **how):
-        self.conn = conn
-        conn.settimeout(20)
+        super().__init__(conn, context, **how)
         self.tap = Tap()
-        self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.came, self.goes, **how)
-
-    def flush(self):
-        self.conn.sendall(self.goes.read())
-
-    def take(self):
-        """What one recv() finds."""
-        self.came.write(self.conn.recv(65536))
-
-    def read(self):
-        """The application data in it: b"" after close_notify, None without any."""
-        try:
-            return self.tls.read(4096)
-        except ssl.SSLWantReadError:
-            return None
-        except ssl.SSLZeroReturnError:
-            return b""
 
     def check_end(self):
         """close_notify is the next that comes, and the FIN comes with it."""

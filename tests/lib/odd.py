@@ -80,6 +80,39 @@ def ask(port, context, text=b"hello"):
             return got
 
 
+class Stepped:
+    """One end of a TLS connection, whose bytes the test moves itself."""
+
+    def __init__(self, conn, context, **how):
+        self.conn = conn
+        conn.settimeout(20)
+        self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.came, self.goes, **how)
+
+    def flush(self):
+        self.conn.sendall(self.goes.read())
+
+    def take(self):
+        """What one recv() finds."""
+        self.came.write(self.conn.recv(65536))
+
+    def read(self):
+        """The application data in it: b"" after close_notify, None without any."""
+        try:
+            return self.tls.read(4096)
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def end(self):
+        """Says close_notify."""
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+
+
 def reset(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
