@@ -65,8 +65,7 @@ static void
 await(const struct pollfd *fds, nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++) {
-        if ((fds[i].events & READABLE) != 0 &&
-            table_shakes_hands(fds[i].fd)) {
+        if ((fds[i].events & READABLE) != 0 && table_shakes_hands(fds[i].fd)) {
             ready_await(fds[i].fd);
         }
     }
