@@ -118,11 +118,11 @@ lacks(int number, const char *name)
 }
 
 void *
-symbol_next(const void *caller, const char *name)
+symbol_next(const void *handle, const void *caller, const char *name)
 {
     struct place place = {.address = (ElfW(Addr))caller};
     int count = atomic_load(&count_at_start);
-    void *ours = count > 0 ? symbol_ours(name) : NULL;
+    void *ours = handle == RTLD_NEXT && count > 0 ? symbol_ours(name) : NULL;
     if (ours == NULL || dl_iterate_phdr(look, &place) == 0) {
         return NULL;
     }
@@ -146,8 +146,7 @@ dlsym(void *handle, const char *name)
     static void *_Atomic kept;
     dlsym_function *loaders;
     *(void **)&loaders = symbol_behind(&kept, "dlsym");
-    void *next =
-        handle == RTLD_NEXT ? symbol_next(__builtin_return_address(0), name) : NULL;
+    void *next = symbol_next(handle, __builtin_return_address(0), name);
     if (next != NULL) {
         return next;
     }

@@ -10,11 +10,12 @@ void *symbol_ours(const char *name);
 /*
  * What dlsym(RTLD_NEXT) is to give where the loader would step over this library.
  *
+ *   handle  in  what dlsym() was given
  *   caller  in  an address in who asks
  *
  * Returns  ours; NULL: what the loader finds.
  */
-void *symbol_next(const void *caller, const char *name);
+void *symbol_next(const void *handle, const void *caller, const char *name);
 
 /*
  * What the program gets for a name.

@@ -25,8 +25,7 @@ dlvsym(void *handle, const char *name, const char *version)
     static void *_Atomic kept;
     dlvsym_function *loaders;
     *(void **)&loaders = symbol_behind(&kept, "dlvsym");
-    void *next =
-        handle == RTLD_NEXT ? symbol_next(__builtin_return_address(0), name) : NULL;
+    void *next = symbol_next(handle, __builtin_return_address(0), name);
     if (next != NULL) {
         return next;
     }

@@ -5,7 +5,6 @@ connection gets its number next."""
 
 import os
 import socket
-import ssl
 import subprocess
 import sys
 
@@ -17,18 +16,6 @@ from procs import wait_until  # noqa: E402
 ROUNDS = 40  # the library's thread and the program race for the last flight
 
 
-def begin(bed: Bed, context, conn):
-    """A client's handshake but for its last flight."""
-    peer = odd.Stepped(conn, context, server_hostname="localhost")
-    while True:
-        try:
-            peer.tls.do_handshake()
-            return peer
-        except ssl.SSLWantReadError:
-            peer.flush()
-            peer.take()
-
-
 def test_gone_from_epoll(bed: Bed):
     bed.pair()
     server = bed.serve(bed.python("spins.py", bed.port), stdin=subprocess.PIPE)
@@ -37,7 +24,8 @@ def test_gone_from_epoll(bed: Bed):
     for _ in range(ROUNDS):
         server.process.stdin.write(b"next\n")
         with socket.create_connection(("127.0.0.1", bed.port), timeout=20) as conn:
-            peer = begin(bed, context, conn)
+            peer = odd.Stepped(conn, context, server_hostname="localhost")
+            peer.handshake()
             said += b"here\n"
             wait_until(lambda: server.out == said, "the server's word")
             peer.tls.write(MARKER)

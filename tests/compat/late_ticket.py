@@ -33,23 +33,16 @@ class Server:
     def handshake(self):
         """Until the tickets are made; returns them as they would go out."""
         self.conn = self.listener.accept()[0]
-        self.conn.settimeout(20)
-        self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = self.context.wrap_bio(self.came, self.goes, server_side=True)
-        while True:
-            try:
-                self.tls.do_handshake()
-                return self.goes.read()
-            except ssl.SSLWantReadError:
-                self.conn.sendall(self.goes.read())
-                self.came.write(self.conn.recv(65536))
+        self.peer = odd.Stepped(self.conn, self.context, server_side=True)
+        self.peer.handshake()
+        return self.peer.goes.read()
 
     def read(self):
         """What the client's program has written, and how its end looks."""
         got = b""
         while True:
             try:
-                chunk = self.tls.read(4096)
+                chunk = self.peer.tls.read(4096)
             except ssl.SSLWantReadError:
                 try:
                     more = self.conn.recv(65536)
@@ -57,7 +50,7 @@ class Server:
                     return got, type(error).__name__
                 if not more:
                     return got, "cut"
-                self.came.write(more)
+                self.peer.came.write(more)
                 continue
             except ssl.SSLZeroReturnError:
                 return got, "eof"

@@ -111,13 +111,7 @@ def test_end_of_a_server(bed):
     context = odd.client_context(bed.authority, bed.client_cert)
     with socket.create_connection(("127.0.0.1", bed.port), timeout=20) as conn:
         peer = Peer(conn, context, server_hostname="localhost")
-        while True:
-            try:
-                peer.tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                peer.flush()
-                peer.take()
+        peer.handshake()
         peer.tls.write(MARKER + b"\n")
         peer.flush()
         got = None

@@ -96,6 +96,16 @@ class Stepped:
         """What one recv() finds."""
         self.came.write(self.conn.recv(65536))
 
+    def handshake(self):
+        """Until this end is done: what it says last is in goes."""
+        while True:
+            try:
+                self.tls.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.take()
+
     def read(self):
         """The application data in it: b"" after close_notify, None without any."""
         try:
